@@ -1,0 +1,3 @@
+"""kastrun: runs security scanners from a version-controlled profile."""
+
+__version__ = "0.1.0"

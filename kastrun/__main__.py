@@ -1,0 +1,6 @@
+"""``python -m kastrun``: the same as the ``kastrun`` command."""
+
+from kastrun.cli import main
+
+if __name__ == "__main__":
+    main()

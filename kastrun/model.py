@@ -1,0 +1,252 @@
+"""The nouns of a run, frozen: what was asked, what was decided, what was witnessed.
+
+Floor 0. Holds data and nothing else: no parsing, no files, no clock. What a plugin
+*claims* (a Message) lives in `protocol`; here is what kastrun decided or saw.
+Plain dataclasses, except on the hot path (targets by the million), where msgspec
+Structs are a third of the size and are written as JSON as they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+
+JsonObject = dict[str, Any]
+TargetKind = Literal["host", "ip", "cidr", "url", "domain", "service", "file"]
+Mode = Literal["passive", "active", "both"]
+PluginMode = Literal["passive", "active"]
+Severity = Literal["info", "low", "medium", "high", "critical"]
+Status = Literal["ok", "partial", "fail", "skipped", "cancelled"]
+
+TARGET_KINDS: Final[tuple[TargetKind, ...]] = ("host", "ip", "cidr", "url", "domain", "service", "file")
+SEVERITIES: Final[tuple[Severity, ...]] = ("info", "low", "medium", "high", "critical")
+"""From the mildest to the worst; the index is the rank."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong with what the user wrote: where, what, and what to do.
+
+    `line` and `column` count from 1, in characters; `width` is the number of
+    characters under the caret; `text` is the whole source line. All four are
+    absent where a problem has no place in a file (a command-line flag, say).
+    `path` is the dotted key path (``plugins.nmap.timeout``), `rule` a stable
+    word for machines (``unknown_key``).
+    """
+
+    message: str
+    rule: str
+    level: Literal["error", "warning"] = "error"
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    width: int = 1
+    text: str | None = None
+    path: str = ""
+    hint: str | None = None
+
+
+class Target(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Whom a job is about, normalised; as JSON it is an entry of the job line's `targets`.
+
+    `value` is the canonical text and, with `kind`, the identity. `host` is a name
+    or a bare address (no brackets); the others are there where they can be known.
+    """
+
+    kind: TargetKind
+    value: str
+    scheme: str | None = None
+    host: str | None = None
+    port: int | None = None
+    path: str | None = None
+
+
+class TargetEntry(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """One entry of the profile's targets, before a CIDR is expanded.
+
+    `where` is ``file:line`` for messages; `plugins` maps a plugin's name to options
+    that hold for this target only.
+    """
+
+    target: Target
+    tags: tuple[str, ...] = ()
+    plugins: dict[str, JsonObject] | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretRef:
+    """A secret by reference: the name of a variable, or the path of a file. Never its value."""
+
+    source: Literal["env", "file"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """An external program that a plugin needs (`[requires.NAME]`)."""
+
+    name: str
+    probe: tuple[str, ...]
+    match: str | None = None
+    min: str | None = None
+    install: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a job may use: seconds, and megabytes of 2**20 bytes. `idle_s` 0 is off."""
+
+    total_s: float
+    idle_s: float
+    grace_s: float
+    memory_mb: int
+    output_mb: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxAsk:
+    """What a manifest asks for beyond the usual (`[sandbox]`)."""
+
+    network: Literal["none", "scope", "full"] = "scope"
+    read: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    caps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """A manifest, read and checked. `folder` is absolute; `digest` covers the folder's content.
+
+    `options_schema` is a JSON Schema of type object; `secret_options` are its
+    `writeOnly` properties.
+    """
+
+    name: str
+    version: str
+    summary: str
+    homepage: str | None
+    folder: str
+    exec: tuple[str, ...]
+    mode: PluginMode
+    targets: tuple[TargetKind, ...]
+    depends_on: tuple[str, ...]
+    consumes: tuple[str, ...]
+    produces: tuple[str, ...]
+    priority: int
+    options_schema: JsonObject
+    secret_options: frozenset[str]
+    requires: tuple[Requirement, ...]
+    limits: Limits
+    sandbox: SandboxAsk
+    digest: str
+    origin: Literal["profile", "settings", "shipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginChoice:
+    """What a profile says of one plugin (`[plugins.NAME]`). `timeout_s` None: not said."""
+
+    name: str
+    enabled: bool = True
+    timeout_s: float | None = None
+    priority: int | None = None
+    if_missing: Literal["fail", "skip"] = "fail"
+    grant: tuple[str, ...] = ()
+    options: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    """What the profile wants of every HTTP request (`[http]`). Header values may be SecretRefs."""
+
+    user_agent: str
+    headers: Mapping[str, str | SecretRef]
+    proxy: str | None = None
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A scan profile after extends, defaults and overrides; paths are absolute.
+
+    `plugins` is None where there is no `[plugins]` table (then every suitable plugin
+    runs). `targets_from` holds absolute paths or ``-``. `document` is the same as a
+    plain TOML-able mapping, secrets as references, ready for tomli-w.
+    """
+
+    name: str
+    mode: Mode
+    max_workers: int
+    fail_on: Literal["none"] | Severity
+    targets: tuple[TargetEntry, ...]
+    targets_from: tuple[str, ...]
+    exclude: tuple[str, ...]
+    scope: tuple[str, ...]
+    plugin_dirs: tuple[str, ...]
+    job_timeout_s: float | None
+    run_timeout_s: float | None
+    plugins: Mapping[str, PluginChoice] | None
+    http: Http
+    document: JsonObject
+    source: str | None = None
+
+
+class Job(Struct, frozen=True, kw_only=True, gc=False):
+    """One plugin against one target, decided. `id` is a digest of the work, the same in any run.
+
+    `target` is what the plugin is given; `declared` the canonical text of the target as the
+    profile has it (they differ where a kind was turned into another). `skip` is a reason of
+    `skipped` or a failure known before any process (`requires_missing`).
+    """
+
+    id: str
+    plugin: str
+    target: Target
+    declared: str
+    options: JsonObject
+    priority: int
+    order: int
+    tags: tuple[str, ...] = ()
+    attempt: int = 1
+
+
+class Counts(Struct, kw_only=True, gc=False):
+    """How many records of a type a job gave, and how many messages were dropped."""
+
+    finding: int = 0
+    asset: int = 0
+    log: int = 0
+    artifact: int = 0
+    dropped: int = 0
+
+
+class Timings(Struct, frozen=True, kw_only=True, gc=False):
+    """A job's times: seconds, except the two RFC 3339 UTC moments and megabytes (2**20 bytes).
+
+    `queued_s` is the wait from ready to spawn. cpu and memory are None where no process ran.
+    """
+
+    queued_s: float
+    started_at: str
+    ended_at: str
+    duration_s: float
+    cpu_s: float | None = None
+    max_rss_mb: float | None = None
+
+
+class Failure(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What a person needs to act on a job that did not end ok (protocol section 5)."""
+
+    message: str
+    hint: str
+    argv: tuple[str, ...] = ()
+    exit_code: int | None = None
+    signal: str | None = None
+    line: str | None = None
+    line_number: int | None = None
+    stderr: str = ""
+    records: int = 0

@@ -1,0 +1,100 @@
+"""What kastrun witnessed, as values: the facts that the journal holds and the tally folds.
+
+Floor 0. Shapes only: no clock, no file, no folding. Each is written to the journal as it
+stands (`type` is the tag, `seq` is the journal's to add) and read back the same, so a fold
+over a live run and over its journal see equal values. Records (finding, asset, log,
+artifact) are what a plugin *said*; they pass by as arguments, not as Structs, because there
+are millions of them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from kastrun.model import Counts, Failure, Status, Timings
+
+
+class LeftOut(Struct, frozen=True, kw_only=True, gc=False):
+    """A plugin, a target or a pair of them for which no job was planned, and why.
+
+    `reason` is a word for machines, `message` one line for people; `plugin` or `target`
+    is None where the whole plugin or the whole target was left out.
+    """
+
+    plugin: str | None
+    target: str | None
+    reason: str
+    message: str
+
+
+class RunStarted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="run"):
+    """A run began, or was resumed. `profile` is a digest; `planned` None where it is not known yet."""
+
+    v: int = 1
+    run: str
+    name: str
+    kastrun: str
+    profile: str
+    planned: int | None
+    started_at: str
+    fail_on: str
+    max_workers: int
+    mode: str
+    source: str | None
+    arguments: list[str]
+    left_out: list[LeftOut]
+
+
+class JobStarted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="start"):
+    """A job's process is about to be made. `at` is RFC 3339 UTC, `deadline_s` seconds from then."""
+
+    job: str
+    plugin: str
+    version: str
+    targets: list[str]
+    attempt: int
+    at: str
+    deadline_s: float
+
+
+class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="result"):
+    """How one job ended; a later one for the same job replaces it.
+
+    `reason` is of protocol section 5 (None with ok), `message` what the plugin said in `done`,
+    `failure` what a person needs to act, `tags` those of the job's target.
+    """
+
+    job: str
+    plugin: str
+    target: str
+    status: Status
+    reason: str | None
+    attempt: int
+    timings: Timings
+    counts: Counts
+    warnings: list[str]
+    failure: Failure | None
+    message: str | None
+    tags: list[str]
+
+
+class RunEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="end"):
+    """The run is over; `counts` is the number of jobs by status. Without it, the run was killed."""
+
+    status: Literal["complete", "interrupted"]
+    counts: dict[str, int]
+    ended_at: str
+
+
+class Progress(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="progress"):
+    """How far a running job says it is. Live only: never journaled."""
+
+    job: str
+    done: int | None = None
+    total: int | None = None
+    message: str | None = None
+
+
+Fact = RunStarted | JobStarted | JobEnded | RunEnded | Progress

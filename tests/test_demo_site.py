@@ -220,7 +220,7 @@ def test_the_twin_keeps_its_guard_up_on_error_pages_too(hardened: Site) -> None:
         assert status == expected
         assert headers["Strict-Transport-Security"].startswith("max-age=63072000")
         assert headers["Content-Security-Policy"].startswith("default-src 'none'")
-        assert headers["Server"] == "web"
+        assert headers["Server"] == "nginx"
 
 
 def test_the_twins_script_matches_its_integrity(hardened: Site) -> None:

@@ -161,6 +161,7 @@ PRESENT: dict[str, Callable[[Site], bool]] = {
     "no-csp": lambda site: not header(site, "/", "Content-Security-Policy"),
     "csp-inline": lambda site: "'unsafe-inline'" in csp(site),
     "csp-eval": lambda site: "'unsafe-eval'" in csp(site),
+    "csp-anywhere": lambda site: csp(site).startswith("default-src *"),
     "no-xcto": lambda site: header(site, "/", "X-Content-Type-Options") != "nosniff",
     "no-xfo": lambda site: header(site, "/", "X-Frame-Options") != "DENY",
     "no-referrer-policy": lambda site: not header(site, "/", "Referrer-Policy"),

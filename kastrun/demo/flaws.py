@@ -1,7 +1,8 @@
 """What is wrong with the weak site, as data: one row for each fault that was planted.
 
 A row says where the fault is and which shipped plugin must report it, under which rule.
-The tests hold this list, the site and the plugins together.
+The tests hold this list, the site and the plugins together. Some are informational: the
+http-headers plugin tells them only with its option `strict`.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ WEAK_FLAWS: tuple[Flaw, ...] = (
     _headers("no-csp", "csp.missing", "No Content-Security-Policy on the front page"),
     _headers("csp-inline", "csp.unsafe-inline", "A policy that allows inline scripts", "/account"),
     _headers("csp-eval", "csp.unsafe-eval", "A policy that allows eval", "/account"),
-    _headers("no-xcto", "xcto.missing", "No X-Content-Type-Options"),
-    _headers("no-xfo", "xfo.missing", "No X-Frame-Options and no frame-ancestors"),
+    _headers("csp-anywhere", "csp.wildcard-script", "A policy that allows scripts from anywhere", "/account"),
+    _headers("no-xcto", "nosniff.missing", "No X-Content-Type-Options"),
+    _headers("no-xfo", "frame-options.missing", "No X-Frame-Options and no frame-ancestors"),
     _headers("no-referrer-policy", "referrer-policy.missing", "No Referrer-Policy"),
     _headers("no-permissions-policy", "permissions-policy.missing", "No Permissions-Policy"),
     _headers("cookie-not-secure", "cookie.no-secure", "A session cookie that plain HTTP would carry too"),
@@ -53,7 +55,7 @@ WEAK_FLAWS: tuple[Flaw, ...] = (
         id="plain-http",
         description="Plain HTTP serves the shop instead of sending visitors to HTTPS",
         plugin="http-headers",
-        rule="http.no-https-redirect",
+        rule="https.not-enforced",
         scheme="http",
     ),
     _scripts("no-sri", "sri.missing", "A script from another host without an integrity attribute"),

@@ -1,0 +1,346 @@
+"""The fold: facts and records in, counts out.
+
+Nothing here judges (see `verdict`) or draws. Memory is bounded however many jobs and
+findings go by: findings are counted in groups, failures kept in full only while they are
+among the latest, and a job that ended ok leaves no trace but counts. What did not end ok
+costs about 200 bytes a job, because a resumed or retried job's later result replaces it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct, field
+
+from kastrun.facts import Fact, JobEnded, JobStarted, Progress, RunEnded, RunStarted
+from kastrun.model import SEVERITIES, Severity, Status
+
+GROUPS: Final = 1000
+"""Most groups of findings; what belongs to none of them is counted by severity as "others"."""
+FAILURES: Final = 200
+SLOWEST: Final = 10
+KINDS: Final = 200
+WHERE: Final = 3
+"""The first targets a group of findings remembers."""
+_LONG: Final = 200
+
+
+def moment(text: str) -> float:
+    """Seconds since 1970 of an RFC 3339 moment. Raises ValueError where it is none."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+class Finding(Struct, kw_only=True, eq=False):
+    """All findings of one plugin, rule and severity; `rule` empty: the others, past GROUPS.
+
+    `accepted` ones are in the baseline: shown, but they never reach `fail_on`.
+    """
+
+    plugin: str
+    rule: str
+    severity: Severity
+    accepted: bool
+    title: str
+    count: int = 0
+    targets: list[str] = field(default_factory=list)
+
+
+Found = dict[Finding, int]
+"""How many findings of each group one job gave."""
+
+
+class Outcome(Struct, kw_only=True, eq=False):
+    """How many jobs of one plugin ended in one way."""
+
+    plugin: str
+    status: Status
+    reason: str | None
+    count: int = 0
+
+
+class Running(Struct, kw_only=True, gc=False):
+    """A job under way, with what it last said of itself. `at` is RFC 3339 UTC."""
+
+    job: str
+    plugin: str
+    target: str
+    attempt: int
+    at: str
+    deadline_s: float
+    done: int | None = None
+    total: int | None = None
+    message: str = ""
+    found: Found = field(default_factory=dict)
+
+
+class PluginTimes(Struct, kw_only=True):
+    """Seconds that a plugin's jobs ran, added up, and the moments between which they did."""
+
+    busy_s: float = 0.0
+    first_start: str = ""
+    last_end: str = ""
+
+
+class Slow(Struct, frozen=True, order=True):
+    """One of the slowest jobs."""
+
+    duration_s: float
+    job: str
+    plugin: str
+    target: str
+    status: Status
+
+
+class Tally:
+    """The state of a run: call `apply` for facts and one method a record, in journal order."""
+
+    def __init__(self) -> None:
+        self.run: RunStarted | None = None
+        self.end: RunEnded | None = None
+        self.running: dict[str, Running] = {}
+        self.failures: dict[str, JobEnded] = {}
+        """The latest results that are `fail` or `partial`, oldest first."""
+        self.failures_seen = 0
+        """How many such results there ever were; never falls."""
+        self.plugins: dict[str, PluginTimes] = {}
+        self.ran = 0
+        """Results of jobs that had a process, and in `busy_s` their seconds."""
+        self.busy_s = 0.0
+        self.assets: dict[str, int] = {}
+        self.logs: dict[str, int] = {}
+        self.warnings: dict[str, int] = {}
+        self.artifacts = 0
+        self._outcomes: dict[tuple[str, Status, str | None], Outcome] = {}
+        self._findings: dict[tuple[str, str, Severity, bool], Finding] = {}
+        self._slowest: list[Slow] = []
+        self._unsettled: dict[str, Outcome] = {}
+        self._incomplete: dict[str, Found] = {}
+        self._earlier_s = 0.0
+        self._last = ""
+
+    # Facts
+
+    def apply(self, fact: Fact) -> None:
+        """Take one fact in."""
+        match fact:
+            case Progress():
+                self._progressed(fact)
+            case JobStarted():
+                self._started(fact)
+            case JobEnded():
+                self._ended(fact)
+            case RunStarted():
+                self._run_started(fact)
+            case RunEnded():
+                self.end = fact
+                self._last = fact.ended_at
+                self._abandon_running()
+
+    def _run_started(self, fact: RunStarted) -> None:
+        # A resume: what an interrupted or killed run left behind belongs to no process now.
+        self._earlier_s = self.duration_s()
+        self._abandon_running()
+        self.run, self.end, self._last = fact, None, fact.started_at
+
+    def _abandon_running(self) -> None:
+        for running in self.running.values():
+            self._set_aside(running.job, running.found)
+        self.running.clear()
+
+    def _started(self, fact: JobStarted) -> None:
+        if (before := self.running.pop(fact.job, None)) is not None:
+            self._set_aside(before.job, before.found)
+        self.running[fact.job] = Running(
+            job=fact.job,
+            plugin=fact.plugin,
+            target=" ".join(fact.targets)[:_LONG],
+            attempt=fact.attempt,
+            at=fact.at,
+            deadline_s=fact.deadline_s,
+        )
+        times = self.plugins.get(fact.plugin)
+        if times is None:
+            times = self.plugins[fact.plugin] = PluginTimes()
+        times.first_start = times.first_start or fact.at
+        self._last = fact.at
+
+    def _progressed(self, fact: Progress) -> None:
+        if (running := self.running.get(fact.job)) is None:
+            return
+        if fact.done is not None:
+            running.done = fact.done
+        if fact.total is not None:
+            running.total = fact.total
+        if fact.message is not None:
+            running.message = fact.message[:_LONG]
+
+    def _ended(self, fact: JobEnded) -> None:
+        self._replace_earlier(fact.job)
+        outcome = self._outcome(fact)
+        outcome.count += 1
+        self._last = fact.timings.ended_at
+        running = self.running.pop(fact.job, None)
+        if running is not None:
+            self._time(fact)
+        if fact.status == "ok":
+            self._withdraw(self._incomplete.pop(fact.job, {}))
+            return
+        if running is not None:
+            self._set_aside(fact.job, running.found)
+        if fact.status != "skipped" or fact.reason == "upstream_failed":
+            self._unsettled[fact.job] = outcome
+        if fact.status in ("fail", "partial"):
+            self._remember(fact)
+        for warning in fact.warnings:
+            _count(self.warnings, warning)
+
+    def _outcome(self, fact: JobEnded) -> Outcome:
+        key = (fact.plugin, fact.status, fact.reason)
+        outcome = self._outcomes.get(key)
+        if outcome is None:
+            outcome = Outcome(plugin=fact.plugin, status=fact.status, reason=fact.reason)
+            self._outcomes[key] = outcome
+        return outcome
+
+    def _replace_earlier(self, job: str) -> None:
+        if (earlier := self._unsettled.pop(job, None)) is not None:
+            earlier.count -= 1
+            self.failures.pop(job, None)
+
+    def _remember(self, fact: JobEnded) -> None:
+        self.failures_seen += 1
+        self.failures[fact.job] = fact
+        if len(self.failures) > FAILURES:
+            del self.failures[next(iter(self.failures))]
+
+    def _time(self, fact: JobEnded) -> None:
+        seconds = fact.timings.duration_s
+        self.ran += 1
+        self.busy_s += seconds
+        times = self.plugins[fact.plugin]
+        times.busy_s += seconds
+        times.last_end = fact.timings.ended_at
+        if len(self._slowest) < SLOWEST:
+            heapq.heappush(self._slowest, _slow(fact))
+        elif seconds > self._slowest[0].duration_s:
+            heapq.heapreplace(self._slowest, _slow(fact))
+
+    # Records
+
+    def finding(
+        self,
+        job: str,
+        plugin: str,
+        target: str,
+        severity: Severity,
+        rule: str,
+        title: str,
+        accepted: bool = False,
+    ) -> None:
+        """Count one finding; `accepted` where the baseline has it."""
+        group = self._findings.get((plugin, rule, severity, accepted))
+        if group is None:
+            group = self._group(plugin, rule, severity, title, accepted)
+        group.count += 1
+        if len(group.targets) < WHERE and (where := target[:_LONG]) not in group.targets:
+            group.targets.append(where)
+        if (running := self.running.get(job)) is not None:
+            running.found[group] = running.found.get(group, 0) + 1
+
+    def _group(self, plugin: str, rule: str, severity: Severity, title: str, accepted: bool) -> Finding:
+        # A rule is a plugin's word and may be of any length: a long one, or one too many, is of the others.
+        if len(rule) > _LONG or len(self._findings) >= GROUPS:
+            plugin, rule, title = "", "", "other findings"
+        key = (plugin, rule, severity, accepted)
+        if key not in self._findings:
+            self._findings[key] = Finding(
+                plugin=plugin, rule=rule, severity=severity, accepted=accepted, title=title[:_LONG]
+            )
+        return self._findings[key]
+
+    def asset(self, job: str, plugin: str, target: str, kind: str, value: str) -> None:
+        """Count one asset, by its kind."""
+        _count(self.assets, kind)
+
+    def log(self, job: str, level: str, message: str) -> None:
+        """Count one log message; until something newer comes it is the job's last message."""
+        _count(self.logs, level)
+        if level != "debug" and (running := self.running.get(job)) is not None:
+            running.message = message[:_LONG]
+
+    def artifact(self, job: str, plugin: str, path: str) -> None:
+        """Count one artifact."""
+        self.artifacts += 1
+
+    # Findings of attempts that did not end ok
+
+    def _set_aside(self, job: str, found: Found) -> None:
+        """Keep what an attempt found; what an earlier one had found too is one finding, not two."""
+        if not found:
+            return
+        earlier = self._incomplete.get(job, {})
+        self._withdraw({group: min(count, earlier.get(group, 0)) for group, count in found.items()})
+        self._incomplete[job] = earlier | {
+            group: max(count, earlier.get(group, 0)) for group, count in found.items()
+        }
+
+    def _withdraw(self, found: Found) -> None:
+        for group, count in found.items():
+            group.count -= count
+
+    # What was counted
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """How jobs ended: one entry for each plugin, status and reason."""
+        return (outcome for outcome in self._outcomes.values() if outcome.count)
+
+    def findings(self) -> list[Finding]:
+        """The groups, worst and then most frequent first, accepted ones and the others last."""
+        present = [group for group in self._findings.values() if group.count > 0]
+        return sorted(present, key=_rank)
+
+    def severities(self, *, accepted: bool | None = None) -> dict[Severity, int]:
+        """Findings by severity, worst first, without zeros; `accepted` picks one sort of them."""
+        groups = [g for g in self._findings.values() if accepted is None or g.accepted == accepted]
+        sums = {s: sum(g.count for g in groups if g.severity == s) for s in reversed(SEVERITIES)}
+        return {severity: count for severity, count in sums.items() if count}
+
+    def worst(self) -> Severity | None:
+        """The worst severity that no baseline accepts."""
+        return next(iter(self.severities(accepted=False)), None)
+
+    def incomplete_findings(self) -> int:
+        """Findings from jobs that did not end ok (those still running are not among them)."""
+        return sum(sum(found.values()) for found in self._incomplete.values())
+
+    def slowest(self) -> list[Slow]:
+        """The jobs that took longest, the longest first."""
+        return sorted(self._slowest, reverse=True)
+
+    def ended(self) -> int:
+        """Jobs with a result."""
+        return sum(outcome.count for outcome in self._outcomes.values())
+
+    def duration_s(self, now: float | None = None) -> float:
+        """Seconds of the run up to `now` (or its last fact), without the pauses before a resume."""
+        if self.run is None:
+            return 0.0
+        until = moment(self._last) if now is None or self.end is not None else now
+        return self._earlier_s + max(0.0, until - moment(self.run.started_at))
+
+
+def _count(counts: dict[str, int], key: str) -> None:
+    key = key if key in counts or (len(counts) < KINDS and len(key) <= _LONG) else "other"
+    counts[key] = counts.get(key, 0) + 1
+
+
+def _slow(fact: JobEnded) -> Slow:
+    return Slow(fact.timings.duration_s, fact.job, fact.plugin, fact.target, fact.status)
+
+
+def _rank(group: Finding) -> tuple[bool, int, bool, int, str, str]:
+    severity = SEVERITIES.index(group.severity)
+    return (group.accepted, -severity, not group.rule, -group.count, group.plugin, group.rule)

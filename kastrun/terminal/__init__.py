@@ -1,0 +1,82 @@
+"""What a person sees while a run is under way, and at its end. Never a decision, never a fact.
+
+Floor 3. `live`, `plain` and `summary` are pure functions of the tally; `writer` and the
+screens put them on a stream. Importing this does not import rich.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, TextIO
+
+from kastrun.tally import ExitCode, Tally
+
+__all__ = ["Screen", "open_screen", "print_summary"]
+
+
+class Screen(Protocol):
+    """Where progress goes. `now` is in seconds since 1970 throughout; call `stop` in a `finally`."""
+
+    def start(self, tally: Tally, now: float) -> None: ...
+
+    def update(self, tally: Tally, now: float) -> None: ...
+
+    def log(self, plugin: str, target: str, level: str, message: str, now: float) -> None: ...
+
+    def note(self, text: str, now: float) -> None: ...
+
+    def stop(self, tally: Tally, now: float) -> None: ...
+
+
+def open_screen(
+    file: TextIO,
+    environ: Mapping[str, str],
+    *,
+    quiet: bool = False,
+    verbose: bool = False,
+    color: bool = True,
+) -> Screen:
+    """The screen that fits `file`: live on a terminal, plain elsewhere, notes only with `quiet`.
+
+    `environ` is asked for TERM and NO_COLOR. A stream that breaks while the run is under way
+    (a closed terminal, a pipe whose reader left) goes quiet: the run and its journal go on.
+    """
+    from kastrun.terminal.plain import PlainScreen, QuietScreen
+    from kastrun.terminal.steady import SteadyScreen
+
+    if quiet:
+        return SteadyScreen(QuietScreen(file))
+    if not file.isatty() or environ.get("TERM", "dumb") == "dumb":
+        return SteadyScreen(PlainScreen(file, verbose=verbose))
+    from kastrun.terminal.writer import LiveScreen
+
+    return SteadyScreen(LiveScreen(file, verbose=verbose, color=color and not environ.get("NO_COLOR")))
+
+
+def print_summary(
+    file: TextIO,
+    environ: Mapping[str, str],
+    tally: Tally,
+    code: ExitCode,
+    *,
+    folder: str,
+    quiet: bool = False,
+    verbose: bool = False,
+    color: bool = True,
+) -> None:
+    """Print the final summary on `file`: as wide as a terminal up to 120 columns, else 80 and no colour."""
+    from rich.console import Console
+
+    from kastrun.terminal.summary import summary
+    from kastrun.terminal.writer import size_of
+
+    terminal = file.isatty() and environ.get("TERM", "dumb") != "dumb"
+    console = Console(
+        file=file,
+        width=min(size_of(file).columns, 120) if terminal else 80,
+        force_terminal=terminal,
+        no_color=not color or bool(environ.get("NO_COLOR")),
+        highlight=False,
+        legacy_windows=False,
+    )
+    console.print(summary(tally, code, folder=folder, verbose=verbose, quiet=quiet))

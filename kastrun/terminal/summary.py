@@ -1,0 +1,220 @@
+"""The last thing a run says: verdict and coverage first, the exit code's reason last.
+
+Pure: tally in, rich renderables out, laid out for the console that prints them (80 columns
+in a pipe). In between comes what a person needs: findings by rule, failures with what to do,
+the slowest jobs, times by plugin, what was left out, and where everything is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from kastrun.facts import JobEnded
+from kastrun.tally import Coverage, ExitCode, Finding, Tally, coverage
+from kastrun.terminal.failure import details, headline
+from kastrun.terminal.wording import SEVERITY_STYLE, clean, counted, span
+
+_FINDINGS: Final = 20
+_IN_FULL: Final = 5
+_IN_LINES: Final = 20
+_LEFT_OUT: Final = 10
+_VERDICTS: Final = {
+    0: ("passed", "bold green"),
+    1: ("findings", "bold red"),
+    3: ("incomplete", "bold yellow"),
+    5: ("stopped", "bold red"),
+    70: ("crashed", "bold red"),
+    130: ("interrupted", "bold yellow"),
+}
+
+
+def summary(
+    tally: Tally, code: ExitCode, *, folder: str, verbose: bool = False, quiet: bool = False
+) -> RenderableType:
+    """Everything to print at the end; `folder` is the run's, as the user would type it.
+
+    `quiet` leaves the verdict and the exit code, `verbose` lists all that was kept.
+    """
+    cover = coverage(tally)
+    first, last = _verdict(tally, code, cover), _exit(code)
+    if quiet:
+        return Group(first, last)
+    parts = [_findings(tally, verbose), _failures(tally, verbose), *_times(tally), _left_out(tally, verbose)]
+    blocks = [block for part in parts if part is not None for block in (Text(), part)]
+    return Group(Text(), first, *blocks, Text(), _where(code, folder, cover), last)
+
+
+def _verdict(tally: Tally, code: ExitCode, cover: Coverage) -> Text:
+    word, style = _VERDICTS[code.code]
+    line = Text(f"{word.capitalize()}: ", style=style).append(cover.sentence())
+    for place, (severity, count) in enumerate(tally.severities().items()):
+        line.append(", " if place else "; findings: ", style="not bold default")
+        line.append(f"{count:,} {severity}", style=SEVERITY_STYLE[severity])
+    if not tally.severities():
+        line.append("; no findings", style="not bold default")
+    return line.append(f" ({span(tally.duration_s())})", style="not bold dim default")
+
+
+def _exit(code: ExitCode) -> RenderableType:
+    return _facts([(f"Exit code {code.code}", Text(f"{clean(code.why)}."))])
+
+
+def _section(title: str, body: Iterable[RenderableType]) -> Group:
+    return Group(Text(title, style="bold underline"), *(Padding(line, (0, 0, 0, 2)) for line in body))
+
+
+def _more(count: int, noun: str) -> list[RenderableType]:
+    return [Text(f"and {counted(count, noun)}", style="dim")] if count > 0 else []
+
+
+# Findings
+
+
+def _findings(tally: Tally, verbose: bool) -> RenderableType | None:
+    groups = tally.findings()
+    if not groups:
+        return None
+    shown = groups if verbose else groups[:_FINDINGS]
+    rest = sum(group.count for group in groups[len(shown) :])
+    table = _grid()
+    for group in shown:
+        table.add_row(*_finding(group))
+    total = sum(group.count for group in groups)
+    body: list[RenderableType] = [table, *_more(rest, "more finding")]
+    if incomplete := tally.incomplete_findings():
+        body.append(
+            Text(f"{incomplete:,} of them from jobs that did not end ok: there may be more", style="yellow")
+        )
+    return _section(f"Findings ({total:,})", body)
+
+
+def _finding(group: Finding) -> tuple[Text, Text, Text]:
+    style = "dim" if group.accepted else SEVERITY_STYLE[group.severity]
+    what = Text(clean(group.title, 200), style="" if group.rule else "dim")
+    if group.accepted:
+        what.append(" (accepted in the baseline)", style="dim")
+    where = ", ".join(clean(target, 80) for target in group.targets)
+    where += " and elsewhere" if group.count > len(group.targets) and len(group.targets) > 2 else ""
+    source = f"{clean(group.plugin)} {clean(group.rule, 60)}: " if group.rule else ""
+    what.append(f"\n{source}{where}", style="dim")
+    return Text(group.severity, style=style), Text(f"{group.count:,}×"), what
+
+
+# Failures
+
+
+def _failures(tally: Tally, verbose: bool) -> RenderableType | None:
+    if not tally.failures:
+        return None
+    facts = list(tally.failures.values())
+    full = facts if verbose else facts[:_IN_FULL]
+    brief = facts[len(full) : len(full) + _IN_LINES]
+    cover = coverage(tally)
+    total = cover.failed + cover.partial
+    body: list[RenderableType] = [_failure(fact, verbose) for fact in full]
+    body += [_heading(fact) for fact in brief]
+    body += _more(total - len(full) - len(brief), "more failure")
+    return _section(f"Failures ({total:,})", body)
+
+
+def _failure(fact: JobEnded, verbose: bool) -> RenderableType:
+    lines = [Text(line, style=style) for style, line in details(fact, verbose=verbose)]
+    return Group(_heading(fact), *(Padding(line, (0, 0, 0, 2)) for line in lines))
+
+
+def _heading(fact: JobEnded) -> Text:
+    what, reason, message = headline(fact)
+    line = Text(what, style="bold").append(" ").append(reason, style="not bold red")
+    line.append(" (partial)" if fact.status == "partial" else "", style="not bold yellow")
+    return line.append(f": {message}" if message else "", style="not bold")
+
+
+# Times
+
+
+def _times(tally: Tally) -> list[RenderableType]:
+    """The slowest jobs and the plugins' times; a run of one job says neither."""
+    if tally.ran < 2:
+        return []
+    slow = _grid("right")
+    for job in tally.slowest()[:5]:
+        status = "" if job.status == "ok" else job.status
+        slow.add_row(
+            span(job.duration_s), clean(job.plugin), Text(clean(job.target, 200)), Text(status, style="red")
+        )
+    return [_section("Slowest jobs", [slow]), _section("Plugins", [_plugins(tally)])]
+
+
+def _plugins(tally: Tally) -> Table:
+    ended: dict[str, dict[str, int]] = {}
+    for outcome in tally.outcomes():
+        of = ended.setdefault(outcome.plugin, {})
+        of[outcome.status] = of.get(outcome.status, 0) + outcome.count
+    table = _grid("right")
+    by_time = sorted(ended, key=lambda name: -tally.plugins[name].busy_s if name in tally.plugins else 0.0)
+    for name in by_time:
+        times = tally.plugins.get(name)
+        busy = span(times.busy_s) if times is not None else "–"
+        table.add_row(busy, clean(name), Text(_statuses(ended[name])))
+    return table
+
+
+def _statuses(counts: dict[str, int]) -> str:
+    words = {"ok": "ok", "fail": "failed"}
+    order = ("ok", "fail", "partial", "skipped", "cancelled")
+    return ", ".join(
+        f"{counts[status]:,} {words.get(status, status)}" for status in order if status in counts
+    )
+
+
+# What was left out, and where to go from here
+
+
+def _left_out(tally: Tally, verbose: bool) -> RenderableType | None:
+    left_out: Sequence[object] = tally.run.left_out if tally.run is not None else ()
+    if tally.run is None or not left_out:
+        return None
+    shown = list(islice(tally.run.left_out, None if verbose else _LEFT_OUT))
+    table = _grid()
+    for entry in shown:
+        whom = " ".join(clean(part, 80) for part in (entry.plugin, entry.target) if part)
+        table.add_row(Text(whom), Text(clean(entry.reason)), Text(clean(entry.message)))
+    return _section(
+        f"Left out ({len(left_out):,})",
+        [table, *_more(len(left_out) - len(shown), "more")],
+    )
+
+
+def _where(code: ExitCode, folder: str, cover: Coverage) -> Table:
+    rows = [("Run folder", Text(clean(folder, 4096))), ("See more", _command("show", folder))]
+    if code.code in (5, 130) or cover.not_run or cover.cancelled:
+        rows.append(("Go on", _command("resume", folder)))
+    elif cover.failed or cover.partial or cover.upstream_failed:
+        rows.append(("Try again", _command("resume", folder, "--retry-failed")))
+    return _facts(rows)
+
+
+def _command(verb: str, folder: str, *flags: str) -> Text:
+    return Text(" ".join(["kastrun", verb, clean(folder, 4096), *flags]), style="cyan")
+
+
+def _facts(rows: Sequence[tuple[str, Text]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True, min_width=13)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
+
+
+def _grid(first: str = "left") -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right" if first == "right" else "left", no_wrap=True)
+    return table

@@ -58,8 +58,14 @@ WEAK_FLAWS: tuple[Flaw, ...] = (
         rule="https.not-enforced",
         scheme="http",
     ),
-    _scripts("no-sri", "sri.missing", "A script from another host without an integrity attribute"),
-    _scripts("script-over-http", "script.plain-http", "A script fetched over plain HTTP"),
+    _scripts(
+        "no-sri", "script-without-integrity", "A script from another host without an integrity attribute"
+    ),
+    _scripts(
+        "script-over-http",
+        "mixed-active-content",
+        "A script fetched over plain HTTP by a page served over TLS",
+    ),
     _tls("expired", "cert.expired", "A certificate that ended on 1 January 2020"),
     _tls("self-signed", "cert.self-signed", "A certificate that signed itself"),
     _tls("wrong-name", "cert.name-mismatch", "A certificate for shop.invalid"),

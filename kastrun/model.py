@@ -195,12 +195,20 @@ class Profile:
     source: str | None = None
 
 
+class Verdict(Struct, frozen=True, kw_only=True, gc=False):
+    """What is known of a job before any process: it will not run, and why."""
+
+    status: Literal["skipped", "fail"]
+    reason: str
+    message: str
+
+
 class Job(Struct, frozen=True, kw_only=True, gc=False):
     """One plugin against one target, decided. `id` is a digest of the work, the same in any run.
 
     `target` is what the plugin is given; `declared` the canonical text of the target as the
-    profile has it (they differ where a kind was turned into another). `skip` is a reason of
-    `skipped` or a failure known before any process (`requires_missing`).
+    profile has it (they differ where a kind was turned into another). `order` is its place
+    among jobs of equal priority. With a `verdict` no process is started.
     """
 
     id: str
@@ -212,6 +220,7 @@ class Job(Struct, frozen=True, kw_only=True, gc=False):
     order: int
     tags: tuple[str, ...] = ()
     attempt: int = 1
+    verdict: Verdict | None = None
 
 
 class Counts(Struct, kw_only=True, gc=False):

@@ -1,0 +1,134 @@
+"""Reading back: lines to typed entries, whatever state a crash left the file in.
+
+A torn last line is dropped; damage in the middle is told with its offset and passed over.
+A journal of a newer version is refused, since what it says could be misread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kastrun.errors import JournalError
+from kastrun.facts import JobEnded, JobStarted, RunEnded, RunStarted
+from kastrun.model import JsonObject, Severity
+
+VERSION = 1
+
+
+class FindingEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="finding"):
+    """A finding as the journal has it; what a fold needs. The whole line is in `Entry.line`."""
+
+    job: str
+    plugin: str
+    target: str
+    rule: str
+    title: str
+    severity: Severity
+    fingerprint: str
+
+
+class AssetEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="asset"):
+    """An asset: `kind` is a target kind, ``service``, ``cert``, ``tech`` or the plugin's own word."""
+
+    job: str
+    plugin: str
+    target: str
+    kind: str
+    value: str
+
+
+class LogEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="log"):
+    """What a plugin wanted to tell."""
+
+    job: str
+    plugin: str
+    level: str
+    message: str
+
+
+class ArtifactEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="artifact"):
+    """A file that a job handed over."""
+
+    job: str
+    plugin: str
+    path: str
+
+
+Known = RunStarted | JobStarted | JobEnded | RunEnded | FindingEntry | AssetEntry | LogEntry | ArtifactEntry
+_known: msgspec.json.Decoder[Known] = msgspec.json.Decoder(Known)
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One line: its typed form (None for a type that this version only keeps), and its bytes."""
+
+    fact: Known | None
+    line: bytes
+
+    def document(self) -> JsonObject:
+        """The whole line as an object."""
+        document: JsonObject = msgspec.json.decode(self.line)
+        return document
+
+
+class Damage(msgspec.Struct, frozen=True, gc=False):
+    """A line that is not what was written: byte offset, and whether it is only the torn end."""
+
+    offset: int
+    torn: bool
+
+
+class _Probe(msgspec.Struct):
+    seq: int
+    type: str
+    v: int = VERSION
+
+
+_probe = msgspec.json.Decoder(_Probe)
+
+
+def read(path: Path) -> Iterator[Entry | Damage]:
+    """The entries of a journal in order, and its damage where it is.
+
+    Raises JournalError where it cannot be read, is empty, or is of a newer version.
+    """
+    offset = 0
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                item = _entry(line) if line.endswith(b"\n") else None
+                yield item or Damage(offset, torn=not line.endswith(b"\n"))
+                offset += len(line)
+    except OSError as error:
+        raise JournalError(
+            f"cannot read the journal {path}: {error.strerror}", hint="is this a run folder of kastrun?"
+        ) from error
+
+
+def _entry(line: bytes) -> Entry | None:
+    try:
+        return Entry(_known.decode(line), line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _unknown(line)
+
+
+def _unknown(line: bytes) -> Entry | None:
+    """A line of a type that is stored unread (``x-…``), of a newer version, or damaged."""
+    try:
+        probe = _probe.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if probe.type == "run" and probe.v > VERSION:
+        raise JournalError(
+            f"this journal has version {probe.v}, this kastrun reads version {VERSION}",
+            hint="read it with the kastrun that wrote it, or a newer one",
+        )
+    return Entry(None, line) if probe.type not in _TYPES else None
+
+
+_TYPES: frozenset[Any] = frozenset(
+    {"run", "start", "result", "end", "finding", "asset", "log", "artifact"},
+)

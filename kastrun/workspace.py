@@ -1,0 +1,169 @@
+"""The folders of a run and of its jobs: made, harvested, removed.
+
+Floor 3. A job works in an empty folder of its own; what it hands over is looked at with
+suspicion (regular files only, no link, no surprise in a name), hashed, and moved into the
+run folder. Nothing here starts a process or knows what a finding is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from kastrun.errors import UsageError
+
+MAX_ARTIFACT = 64 << 20
+MAX_ARTIFACTS = 256 << 20
+
+
+class BadArtifact(Exception):
+    """Something below `artifacts` that no plugin may hand over; the text says what and where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harvested:
+    """A file that a job handed over: its path below the run's `artifacts/JOB`, bytes, SHA-256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A job's own folder: `home` (working directory, HOME and TMPDIR), and what is in it from the start."""
+
+    home: str
+    artifacts: str
+    inputs: str
+
+
+def make_run_folder(path: Path) -> Path:
+    """Make the run folder, mode 0700, or take an empty one. Raises UsageError where it cannot be."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            raise UsageError(
+                f"the output folder {path} exists and is not empty",
+                hint="name another with --output, or look at what is there with `kastrun show`",
+            )
+        path.chmod(0o700)
+        (path / "work").mkdir(mode=0o700)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make the run folder {path}: {error.strerror}",
+            hint="name a folder that you may write with --output, or set runs_dir in the settings",
+        ) from error
+    return path.resolve()
+
+
+def make_place(run_folder: str, job_id: str) -> Place:
+    """The empty folder of one job. Raises OSError (full disk, say)."""
+    home = f"{run_folder}/work/{job_id}"
+    artifacts = f"{home}/artifacts"
+    inputs = f"{home}/inputs.jsonl"
+    os.mkdir(home, 0o700)
+    os.mkdir(artifacts, 0o700)
+    os.close(os.open(inputs, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    return Place(home=home, artifacts=artifacts, inputs=inputs)
+
+
+def clear_place(place: Place) -> None:
+    """Remove a job's folder, whatever its owner made of it (a folder without rights, say)."""
+    try:
+        os.unlink(place.inputs)
+        os.rmdir(place.artifacts)
+        os.rmdir(place.home)  # the common case: nothing else was left
+    except OSError:
+        shutil.rmtree(place.home, onerror=_make_way)
+
+
+def has_artifacts(place: Place) -> bool:
+    """Whether there is anything to harvest: one look, no walk."""
+    try:
+        with os.scandir(place.artifacts) as entries:
+            return any(True for _ in entries)
+    except FileNotFoundError:
+        return False
+
+
+def harvest(place: Place, run_folder: str, job_id: str) -> list[Harvested]:
+    """Check, hash and move what the job handed over. Raises BadArtifact, or OSError of the disk.
+
+    Call it when no process of the job lives any more. All or nothing: one bad entry and
+    none is taken.
+    """
+    found = sorted(_files(place.artifacts, ""))
+    total = sum(size for _, size in found)
+    if total > MAX_ARTIFACTS:
+        raise BadArtifact(f"{total >> 20} MiB of artifacts, {MAX_ARTIFACTS >> 20} are allowed a job")
+    harvested = [
+        Harvested(path=path, size=size, sha256=_digest(f"{place.artifacts}/{path}")) for path, size in found
+    ]
+    if harvested:
+        target = f"{run_folder}/artifacts/{job_id}"
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)  # of an attempt before this one
+        os.rename(place.artifacts, target)
+    return harvested
+
+
+def _files(root: str, below: str) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = []
+    with os.scandir(os.path.join(root, below)) as entries:
+        for entry in entries:
+            path = f"{below}/{entry.name}" if below else entry.name
+            _refuse_name(path, entry.name)
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
+                found += _files(root, path)
+            else:
+                _refuse_kind(path, status)
+                found.append((path, status.st_size))
+    return found
+
+
+def _refuse_name(path: str, name: str) -> None:
+    if any(unicodedata.category(character)[0] == "C" for character in name):
+        raise BadArtifact(f"the artifact name {path!a} has control characters")
+
+
+def _refuse_kind(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise BadArtifact(f"the artifact {path!r} is {_kind(status.st_mode)}, only regular files are taken")
+    if status.st_nlink != 1:
+        raise BadArtifact(f"the artifact {path!r} has another hard link")
+    if status.st_size > MAX_ARTIFACT:
+        raise BadArtifact(
+            f"the artifact {path!r} has {status.st_size >> 20} MiB, {MAX_ARTIFACT >> 20} are allowed"
+        )
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "a symbolic link"
+    if stat.S_ISFIFO(mode):
+        return "a fifo"
+    if stat.S_ISSOCK(mode):
+        return "a socket"
+    return "a device"
+
+
+def _digest(path: str) -> str:
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _make_way(remove: object, path: str, _error: object) -> None:
+    # A folder whose owner took its own rights away: give them back, try once more.
+    os.chmod(os.path.dirname(path), 0o700)
+    if os.path.isdir(path) and not os.path.islink(path):
+        os.chmod(path, 0o700)
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)

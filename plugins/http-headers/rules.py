@@ -1,0 +1,42 @@
+"""The rules of `rules.toml`, and what it is to break one.
+
+Prose and severities are data: they change without the checks, and are read here only.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A rule that a page breaks. `severity` None is the rule's own; `key` separates siblings."""
+
+    rule: str
+    evidence: str = ""
+    key: str | None = None
+    severity: str | None = None
+    confidence: str = "high"
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """An entry of the table; the comment at its top says what the fields mean."""
+
+    severity: str
+    title: str
+    description: str
+    remediation: str
+    refs: list[str]
+    always: bool = False
+
+
+def _read() -> dict[str, Rule]:
+    text = Path(__file__).with_name("rules.toml").read_text(encoding="utf-8")
+    return {name: Rule(**entry) for name, entry in tomllib.loads(text).items()}
+
+
+RULES = _read()

@@ -79,4 +79,8 @@ def print_summary(
         highlight=False,
         legacy_windows=False,
     )
-    console.print(summary(tally, code, folder=folder, verbose=verbose, quiet=quiet))
+    with console.capture() as captured:
+        console.print(summary(tally, code, folder=folder, verbose=verbose, quiet=quiet))
+    # Tables are padded to their width, which no log and no diff needs.
+    file.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
+    file.flush()

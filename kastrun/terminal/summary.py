@@ -8,8 +8,7 @@ the slowest jobs, times by plugin, what was left out, and where everything is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
-from typing import Final
+from typing import Final, Literal
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -25,13 +24,14 @@ _FINDINGS: Final = 20
 _IN_FULL: Final = 5
 _IN_LINES: Final = 20
 _LEFT_OUT: Final = 10
+_WORDS: Final = {"fail": "failed"}
 _VERDICTS: Final = {
-    0: ("passed", "bold green"),
-    1: ("findings", "bold red"),
-    3: ("incomplete", "bold yellow"),
-    5: ("stopped", "bold red"),
-    70: ("crashed", "bold red"),
-    130: ("interrupted", "bold yellow"),
+    0: ("Passed", "bold green"),
+    1: ("Failed on findings", "bold red"),
+    3: ("Incomplete", "bold yellow"),
+    5: ("Stopped", "bold red"),
+    70: ("Crashed", "bold red"),
+    130: ("Interrupted", "bold yellow"),
 }
 
 
@@ -53,13 +53,13 @@ def summary(
 
 def _verdict(tally: Tally, code: ExitCode, cover: Coverage) -> Text:
     word, style = _VERDICTS[code.code]
-    line = Text(f"{word.capitalize()}: ", style=style).append(cover.sentence())
-    for place, (severity, count) in enumerate(tally.severities().items()):
-        line.append(", " if place else "; findings: ", style="not bold default")
-        line.append(f"{count:,} {severity}", style=SEVERITY_STYLE[severity])
-    if not tally.severities():
-        line.append("; no findings", style="not bold default")
-    return line.append(f" ({span(tally.duration_s())})", style="not bold dim default")
+    line = Text(f"{word}: ", style=style).append(cover.sentence(), style="not bold default")
+    counts = tally.severities()
+    line.append("\n" if counts else "\nno findings", style="not bold default")
+    for place, (severity, count) in enumerate(counts.items()):
+        line.append(", " if place else "", style="not bold default")
+        line.append(f"{count:,} {severity}", style=f"not bold default {SEVERITY_STYLE[severity]}")
+    return line.append(f"; took {span(tally.duration_s())}", style="not bold default")
 
 
 def _exit(code: ExitCode) -> RenderableType:
@@ -83,7 +83,7 @@ def _findings(tally: Tally, verbose: bool) -> RenderableType | None:
         return None
     shown = groups if verbose else groups[:_FINDINGS]
     rest = sum(group.count for group in groups[len(shown) :])
-    table = _grid()
+    table = _grid(3)
     for group in shown:
         table.add_row(*_finding(group))
     total = sum(group.count for group in groups)
@@ -114,26 +114,36 @@ def _failures(tally: Tally, verbose: bool) -> RenderableType | None:
     if not tally.failures:
         return None
     facts = list(tally.failures.values())
-    full = facts if verbose else facts[:_IN_FULL]
-    brief = facts[len(full) : len(full) + _IN_LINES]
+    full = facts if verbose else _one_of_each(facts)[:_IN_FULL]
+    brief = [fact for fact in facts if fact not in full][:_IN_LINES]
     cover = coverage(tally)
     total = cover.failed + cover.partial
     body: list[RenderableType] = [_failure(fact, verbose) for fact in full]
-    body += [_heading(fact) for fact in brief]
+    body += [_heading(fact, with_message=True) for fact in brief]
     body += _more(total - len(full) - len(brief), "more failure")
     return _section(f"Failures ({total:,})", body)
 
 
+def _one_of_each(facts: list[JobEnded]) -> list[JobEnded]:
+    """The first failure of each plugin and reason: what ten thousand of them have to say is said once."""
+    first: dict[tuple[str, str | None], JobEnded] = {}
+    for fact in facts:
+        first.setdefault((fact.plugin, fact.reason), fact)
+    return list(first.values())
+
+
 def _failure(fact: JobEnded, verbose: bool) -> RenderableType:
-    lines = [Text(line, style=style) for style, line in details(fact, verbose=verbose)]
-    return Group(_heading(fact), *(Padding(line, (0, 0, 0, 2)) for line in lines))
+    message = headline(fact)[2]
+    lines = [Text(message)] if message else []
+    lines += [Text(line, style=style) for style, line in details(fact, verbose=verbose)]
+    return Group(_heading(fact, with_message=False), *(Padding(line, (0, 0, 0, 2)) for line in lines))
 
 
-def _heading(fact: JobEnded) -> Text:
+def _heading(fact: JobEnded, *, with_message: bool) -> Text:
     what, reason, message = headline(fact)
     line = Text(what, style="bold").append(" ").append(reason, style="not bold red")
     line.append(" (partial)" if fact.status == "partial" else "", style="not bold yellow")
-    return line.append(f": {message}" if message else "", style="not bold")
+    return line.append(f": {message}" if message and with_message else "", style="not bold")
 
 
 # Times
@@ -143,7 +153,7 @@ def _times(tally: Tally) -> list[RenderableType]:
     """The slowest jobs and the plugins' times; a run of one job says neither."""
     if tally.ran < 2:
         return []
-    slow = _grid("right")
+    slow = _grid(4, "right")
     for job in tally.slowest()[:5]:
         status = "" if job.status == "ok" else job.status
         slow.add_row(
@@ -157,20 +167,19 @@ def _plugins(tally: Tally) -> Table:
     for outcome in tally.outcomes():
         of = ended.setdefault(outcome.plugin, {})
         of[outcome.status] = of.get(outcome.status, 0) + outcome.count
-    table = _grid("right")
+    table = _grid(3, "right")
     by_time = sorted(ended, key=lambda name: -tally.plugins[name].busy_s if name in tally.plugins else 0.0)
     for name in by_time:
         times = tally.plugins.get(name)
         busy = span(times.busy_s) if times is not None else "–"
-        table.add_row(busy, clean(name), Text(_statuses(ended[name])))
+        table.add_row(*map(Text, (busy, clean(name), _statuses(ended[name]))))
     return table
 
 
 def _statuses(counts: dict[str, int]) -> str:
-    words = {"ok": "ok", "fail": "failed"}
     order = ("ok", "fail", "partial", "skipped", "cancelled")
     return ", ".join(
-        f"{counts[status]:,} {words.get(status, status)}" for status in order if status in counts
+        f"{counts[status]:,} {_WORDS.get(status, status)}" for status in order if status in counts
     )
 
 
@@ -178,18 +187,17 @@ def _statuses(counts: dict[str, int]) -> str:
 
 
 def _left_out(tally: Tally, verbose: bool) -> RenderableType | None:
-    left_out: Sequence[object] = tally.run.left_out if tally.run is not None else ()
-    if tally.run is None or not left_out:
+    if tally.run is None or not tally.run.left_out:
         return None
-    shown = list(islice(tally.run.left_out, None if verbose else _LEFT_OUT))
-    table = _grid()
+    left_out = tally.run.left_out
+    shown = left_out if verbose else left_out[:_LEFT_OUT]
+    table = _grid(3)
     for entry in shown:
         whom = " ".join(clean(part, 80) for part in (entry.plugin, entry.target) if part)
         table.add_row(Text(whom), Text(clean(entry.reason)), Text(clean(entry.message)))
-    return _section(
-        f"Left out ({len(left_out):,})",
-        [table, *_more(len(left_out) - len(shown), "more")],
-    )
+    rest = len(left_out) - len(shown)
+    more = [Text(f"and {rest:,} more", style="dim")] if rest else []
+    return _section(f"Left out ({len(left_out):,})", [table, *more])
 
 
 def _where(code: ExitCode, folder: str, cover: Coverage) -> Table:
@@ -214,7 +222,9 @@ def _facts(rows: Sequence[tuple[str, Text]]) -> Table:
     return table
 
 
-def _grid(first: str = "left") -> Table:
+def _grid(columns: int, first: Literal["left", "right"] = "left") -> Table:
     table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right" if first == "right" else "left", no_wrap=True)
+    table.add_column(justify=first, no_wrap=True)
+    for _ in range(columns - 1):
+        table.add_column(overflow="fold")
     return table

@@ -1,0 +1,40 @@
+"""What reading a profile may ask of the machine, as functions handed in.
+
+Floor 2, pure: the functions come from `files`, or from a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kastrun.model import Plugin, SecretRef
+
+
+def _fine(*_: object) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """The plugins found, the folders searched, and two questions.
+
+    `secret` and `path` answer None where a reference or path is good, else why not, in
+    words (``the variable is not set``). `broken` are folders whose manifest is wrong.
+    """
+
+    plugins: Mapping[str, Plugin] = field(default_factory=dict)
+    searched: Sequence[str] = ()
+    broken: Collection[str] = ()
+    secret: Callable[[SecretRef], str | None] = _fine
+    path: Callable[[str, Literal["file", "folder"]], str | None] = _fine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """`--only`, `--skip` and `--tag`: which plugins and targets of the profile are meant this time."""
+
+    only: Sequence[str] = ()
+    skip: Sequence[str] = ()
+    tags: Sequence[str] = ()

@@ -1,0 +1,116 @@
+"""What may be touched: the excludes, which always win, and the special addresses that were written.
+
+Floor 2, pure: it is told what a name resolves to, and looks nothing up. It does not hold the
+targets, of which there may be a million, only what it must remember of them. What a plugin
+reaches while it runs is the sandbox's to enforce.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
+from typing import Final
+
+from kastrun.model import Target
+from kastrun.targets.addresses import is_address
+from kastrun.targets.blocks import Block, block, forms, special
+from kastrun.targets.entries import Entries, read_entry
+from kastrun.targets.refusal import shown
+
+_LOCALHOST: Final = "localhost"
+_LOOPBACK: Final = (block("127.0.0.0/8"), block("::1"))
+_CONNECTS_TO: Final = {block("0.0.0.0"): block("127.0.0.1"), block("::"): block("::1")}  # noqa: S104  Linux
+
+
+class Scope:
+    """The excludes of a run, and the special addresses (loopback, link-local, …) that it may contact.
+
+    `build` reads the profile's lists; `note` adds a target that comes later, from a streamed
+    list, and must be called before anything is asked about it.
+    """
+
+    def __init__(self) -> None:
+        self._excludes = Entries()
+        self._written = Entries()
+
+    @classmethod
+    def build(cls, targets: Iterable[Target], extra: Sequence[str], exclude: Sequence[str]) -> Scope:
+        """The scope of a profile's targets, `scope` and `exclude`. Raises TargetError for a bad entry."""
+        scope = cls()
+        for entry in exclude:
+            scope._excludes.add(entry)
+        for entry in extra:
+            scope.note(read_entry(entry)[0])
+        for target in targets:
+            scope.note(target)
+        return scope
+
+    def note(self, target: Target) -> None:
+        """Remembers the special addresses that a target writes, and nothing of any other target.
+
+        A `localhost` name writes the loopback addresses (RFC 6761 6.3). A CIDR writes its special
+        addresses only where it has no others: ``0.0.0.0/0`` does not mean this machine.
+        """
+        host = target.host
+        if host is not None and not is_address(host):
+            if host == _LOCALHOST or host.endswith("." + _LOCALHOST):
+                for loopback in _LOOPBACK:
+                    self._written.add_block(loopback, host)
+        elif host is not None or target.kind == "cidr":
+            found = block(host or target.value)
+            if any(map(special, forms(found))):
+                self._written.add_block(found, target.value)
+
+    def excluded(self, target: Target) -> str | None:
+        """The `exclude` entry that covers a target, as it was written; None where none does.
+
+        An entry with a port covers only targets with that port. A CIDR is covered where all of
+        it is; see `splits` for the others. A file is never covered.
+        """
+        if target.kind == "file":
+            return None
+        host = target.host
+        if host is not None and not is_address(host):
+            return self._excludes.name(host, target.port)
+        return self._exclude_of(block(host or target.value), target.port)
+
+    def splits(self, target: Target) -> bool:
+        """Whether only a part of a CIDR is excluded, so that it must go address by address."""
+        if target.kind != "cidr" or self.excluded(target) is not None:
+            return False
+        return any(map(self._excludes.inside, forms(block(target.value))))
+
+    def refused_address(
+        self, target_host: str, addresses: Iterable[str], *, port: int | None = None
+    ) -> str | None:
+        """Why a host with these addresses must not be contacted; None where it may be.
+
+        One bad address is enough: nobody knows which of them a tool will take. `port` is the
+        target's, for excludes that have one. A zone id in an address is passed over.
+        """
+        for text in addresses:
+            bare = text.partition("%")[0]
+            if reason := self._refusal(bare, port):
+                verb = "is" if bare == target_host else f"resolves to {shown(bare)},"
+                return f"{target_host} {verb} {reason}"
+        return None
+
+    def _refusal(self, text: str, port: int | None) -> str | None:
+        try:
+            found = block(str(ip_address(text)))
+        except ValueError:
+            return "no IP address"
+        if entry := self._exclude_of(found, port):
+            return f"an address that `{entry}` in `exclude` covers"
+        every = forms(found)
+        kind = next(filter(None, map(special, every)), None)
+        if kind is None or any(self._written.block(form, None) for form in every):
+            return None
+        article = "an" if kind == "unspecified" else "a"
+        return f"{article} {kind} address; write {text} in `targets` or `scope` if it is meant"
+
+    def _exclude_of(self, found: Block, port: int | None) -> str | None:
+        for form in (*forms(found), _CONNECTS_TO.get(found, found)):
+            if entry := self._excludes.block(form, port):
+                return entry
+        return None

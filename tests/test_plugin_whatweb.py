@@ -228,3 +228,12 @@ def test_products_in_server_headers_without_a_whatweb_plugin_count() -> None:
 def test_both_copies_of_the_runner_are_the_same() -> None:
     """A plugin stands alone, so nmap and whatweb have a copy each; a repair must reach both."""
     assert filecmp.cmp(FOLDER / "tool.py", replay.PLUGINS / "nmap" / "tool.py", shallow=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "version"),
+    [("Frob CMS 2.1", "Frob CMS", "2.1"), ("Frob", "Frob", None), ("Frob 3.0; features: x", "Frob", "3.0")],
+)
+def test_a_generator_without_a_whatweb_plugin_counts(text: str, name: str, version: str | None) -> None:
+    found = facts.technologies([{"target": "http://a/", "plugins": {"MetaGenerator": {"string": [text]}}}])
+    assert list(found) == [name] and found[name].get("version") == version

@@ -13,12 +13,13 @@ NOT_SOFTWARE = frozenset(
     """
     Access-Control-Allow-Methods Allow Charset Content-Language Cookies Country Email Fingerprint
     Footer-Hash Frame Google-API-Hint HTTPServer HashBang Header-Hash HttpOnly IP Mailto MD5
-    Meta-Author Meta-Refresh-Redirect Object OpenGraph-Protocol OpenSearch PasswordField
+    Meta-Author Meta-Refresh-Redirect MetaGenerator Object OpenGraph-Protocol OpenSearch PasswordField
     RedirectLocation RSS Script Strict-Transport-Security Tag-Hash Title UncommonHeaders Veil
     Via-Proxy WWW-Authenticate X-Frame-Options X-Powered-By X-UA-Compatible X-XSS-Protection
     """.split()  # noqa: SIM905 - a list of forty quoted words is harder to read
 )
 PRODUCT = re.compile(r"([A-Za-z][A-Za-z0-9_.+-]{0,63})(?:/(\d[A-Za-z0-9_.+-]{0,63}))?")
+GENERATOR = re.compile(r"([A-Za-z][\w .+-]{0,63}?)(?:[ /]v?(\d[\w.+-]{0,63})[^\d]*)?")
 MOST_PRODUCTS = 10
 MOST_TEXT = 256
 KEPT = ("version", "string", "os", "model", "firmware", "module", "filepath", "certainty")
@@ -63,7 +64,7 @@ def technologies(found):
         for name, facts in page["plugins"].items():
             if name not in NOT_SOFTWARE:
                 assets.setdefault(name, {**where, **_attrs(facts)})
-        for name, attrs in _servers(page["plugins"]):
+        for name, attrs in (*_servers(page["plugins"]), *_generators(page["plugins"])):
             if name.lower() not in (known.lower() for known in assets):
                 assets[name] = {**where, **attrs}
     return assets
@@ -84,10 +85,18 @@ def _short(value):
 def _servers(plugins):
     """Products in `Server` and `X-Powered-By`: the first word, and others that have a version (RFC 9110)."""
     for source in ("HTTPServer", "X-Powered-By"):
-        for text in (plugins.get(source) or {}).get("string", []):
+        for text in plugins.get(source, {}).get("string", []):
             words = re.sub(r"\([^)]*\)", " ", str(text)[:MOST_TEXT]).split()
             products = [PRODUCT.fullmatch(word) for word in words[:MOST_PRODUCTS]]
             for place, product in enumerate(products):
                 if product and (place == 0 or product[2]):
                     version = {"version": product[2]} if product[2] else {}
                     yield product[1], {"string": str(text)[:MOST_TEXT], **version}
+
+
+def _generators(plugins):
+    """What the page's generator element names, as `Name 1.2` or a name alone."""
+    for text in plugins.get("MetaGenerator", {}).get("string", []):
+        if found := GENERATOR.fullmatch(str(text)[:MOST_TEXT]):
+            version = {"version": found[2]} if found[2] else {}
+            yield found[1], {"string": str(text)[:MOST_TEXT], **version}

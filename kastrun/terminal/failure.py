@@ -9,6 +9,7 @@ import shlex
 
 from kastrun.facts import JobEnded
 from kastrun.model import Failure
+from kastrun.protocol.reasons import FAILURES
 from kastrun.terminal.wording import clean, clean_lines, counted, span
 
 STDERR_LINES = 10
@@ -16,8 +17,11 @@ STDERR_LINES = 10
 
 
 def headline(fact: JobEnded) -> tuple[str, str, str]:
-    """Plugin and target, the reason, and the message (may be empty)."""
-    message = fact.failure.message if fact.failure is not None else fact.message or ""
+    """Plugin and target, the reason, and the message (empty where nothing is known of it)."""
+    known = FAILURES.get(fact.reason or "")
+    message = (
+        fact.failure.message if fact.failure is not None else fact.message or (known.what if known else "")
+    )
     return f"{clean(fact.plugin)} {clean(fact.target)}", clean(fact.reason or fact.status), clean(message)
 
 
@@ -33,7 +37,7 @@ def one_line(fact: JobEnded) -> str:
 
 
 def details(fact: JobEnded, *, verbose: bool = False) -> list[tuple[str, str]]:
-    """The rest as (style, line) pairs: how it ended, the offending line, stderr's tail, what to do."""
+    """The rest as (style, line) pairs: how it ended, the offending line, what to do, stderr's tail."""
     failure = fact.failure
     lines = [("", said)] if failure and (said := _said_by_plugin(fact, failure)) else []
     lines.append(("dim", _ending(fact)))
@@ -44,10 +48,10 @@ def details(fact: JobEnded, *, verbose: bool = False) -> list[tuple[str, str]]:
         lines.append(("", f"stdout line{number}: {clean(failure.line)}"))
     if verbose and failure.argv:
         lines.append(("dim", f"ran: {clean(shlex.join(failure.argv), 2000)}"))
-    lines += _stderr(failure, verbose)
     if failure.hint:
         lines.append(("bold", f"hint: {clean(failure.hint)}"))
-    return lines
+    # Last, as hints speak of "the stderr below".
+    return lines + _stderr(failure, verbose)
 
 
 def _said_by_plugin(fact: JobEnded, failure: Failure) -> str:

@@ -34,8 +34,10 @@ def render(tally: Tally, now: float, width: int, height: int, *, ascii_only: boo
     body = _running_lines(tally, now, width, max(0, height - len(head) - len(foot)), ascii_only)
     lines = [*head, *body, *foot][: max(1, height)]
     for line in lines:
-        line.no_wrap, line.overflow = True, "crop" if ascii_only else "ellipsis"
-        line.truncate(width, overflow=line.overflow)
+        line.no_wrap = True
+        line.truncate(width, overflow="ellipsis")
+        if ascii_only:
+            line.plain = line.plain.replace("…", "~").encode("ascii", "replace").decode()
     return Group(*lines)
 
 

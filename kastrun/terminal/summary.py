@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kastrun.facts import JobEnded
+from kastrun.protocol.reasons import SKIPS, WARNINGS
 from kastrun.tally import Coverage, ExitCode, Finding, Tally, coverage
 from kastrun.terminal.failure import details, headline
 from kastrun.terminal.wording import SEVERITY_STYLE, clean, counted, span
@@ -46,7 +47,13 @@ def summary(
     first, last = _verdict(tally, code, cover), _exit(code)
     if quiet:
         return Group(first, last)
-    parts = [_findings(tally, verbose), _failures(tally, verbose), *_times(tally), _left_out(tally, verbose)]
+    parts = [
+        _findings(tally, verbose),
+        _failures(tally, verbose),
+        *_times(tally),
+        _asides(tally),
+        _left_out(tally, verbose),
+    ]
     blocks = [block for part in parts if part is not None for block in (Text(), part)]
     return Group(Text(), first, *blocks, Text(), _where(code, folder, cover), last)
 
@@ -155,7 +162,7 @@ def _times(tally: Tally) -> list[RenderableType]:
         return []
     slow = _grid(4, "right")
     for job in tally.slowest()[:5]:
-        status = "" if job.status == "ok" else job.status
+        status = "" if job.status == "ok" else _WORDS.get(job.status, job.status)
         slow.add_row(
             span(job.duration_s), clean(job.plugin), Text(clean(job.target, 200)), Text(status, style="red")
         )
@@ -183,7 +190,22 @@ def _statuses(counts: dict[str, int]) -> str:
     )
 
 
-# What was left out, and where to go from here
+# What was skipped or left out, and where to go from here
+
+
+def _asides(tally: Tally) -> RenderableType | None:
+    """Skipped jobs by reason and warnings by kind, each with what it means."""
+    skipped: dict[str, int] = {}
+    for outcome in tally.outcomes():
+        if outcome.status == "skipped":
+            reason = outcome.reason or "plugin_skipped"
+            skipped[reason] = skipped.get(reason, 0) + outcome.count
+    table = _grid(3, "right")
+    for counts, meanings in ((skipped, SKIPS), (tally.warnings, WARNINGS)):
+        for reason, count in counts.items():
+            what = meanings[reason].what if reason in meanings else ""
+            table.add_row(Text(f"{count:,}×"), Text(clean(reason)), Text(what, style="dim"))
+    return _section("Skipped jobs and warnings", [table]) if table.row_count else None
 
 
 def _left_out(tally: Tally, verbose: bool) -> RenderableType | None:

@@ -1,0 +1,94 @@
+"""What several verbs share: the profile of a command line, where runs are, how to end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from kastrun import intent, problems, settings
+from kastrun.cli import failure
+from kastrun.errors import UsageError
+from kastrun.profile import Merged, Overrides, from_flags
+
+
+def load(options: argparse.Namespace) -> intent.Intent:
+    """The intent that a command line means; its warnings are printed. Raises ProfileError, UsageError."""
+    chosen = settings.load()
+    loaded = intent.load(
+        _source(options),
+        _overrides(options),
+        settings_dirs=chosen.plugin_dirs,
+        max_workers=chosen.max_workers,
+    )
+    if loaded.warnings and not getattr(options, "quiet", False):
+        sys.stderr.write(problems.render(loaded.warnings, colour=colour(options)))
+    return loaded
+
+
+def _source(options: argparse.Namespace) -> str | Merged:
+    if options.profile is not None:
+        if options.parallel:
+            raise UsageError("-p goes without a profile", hint="a profile says it itself: max_workers = 5")
+        profile: str = options.profile
+        return profile
+    if not options.targets:
+        raise UsageError(
+            "nothing to scan: there is neither a profile nor a target",
+            hint="kastrun scan.toml, or kastrun -t HOST; `kastrun demo` shows a first scan",
+        )
+    return from_flags(
+        options.targets,
+        options.mode,
+        options.parallel,
+        options.max_workers,
+        folder=str(Path.cwd()),
+        home=str(Path.home()),
+    )
+
+
+def _overrides(options: argparse.Namespace) -> Overrides:
+    without_file = options.profile is None
+    return Overrides(
+        sets=options.sets,
+        mode=None if without_file else options.mode,
+        max_workers=None if without_file else options.max_workers,
+        fail_on=options.fail_on,
+        targets=[] if without_file else options.targets,
+        exclude=options.exclude,
+        only=_names(options.only),
+        skip=_names(options.skip),
+        tags=_names(options.tags),
+    )
+
+
+def _names(given: list[str]) -> list[str]:
+    return [name.strip() for each in given for name in each.split(",") if name.strip()]
+
+
+def colour(options: argparse.Namespace) -> bool:
+    """Whether errors and progress are coloured: the flag, then NO_COLOR, then the terminal."""
+    return not options.no_color and failure.colour(sys.stderr)
+
+
+def runs_dir() -> Path:
+    """The folder that holds the runs, by the settings."""
+    return Path(settings.load().runs_dir)
+
+
+def run_folder(text: str) -> Path:
+    """The folder of a run: a path, or a profile's name for its latest run. Raises UsageError."""
+    for path in (Path(text), runs_dir() / text / "latest", runs_dir() / text):
+        if (path / "journal.jsonl").is_file():
+            return path.resolve()
+    raise UsageError(
+        f"{text} is no run: there is no journal.jsonl in it",
+        hint="`kastrun runs` lists the runs that there are",
+    )
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,227 @@
+"""The grammar of the command line: verbs and flags, and which function serves each.
+
+Only argparse and strings: no verb's module is imported before its verb was asked for.
+A first word that is no verb is a profile, so `kastrun scan.toml` is `kastrun run scan.toml`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Callable
+from importlib import import_module
+
+from kastrun import __version__
+
+Serve = Callable[[argparse.Namespace], int]
+
+EPILOG = """\
+exit codes: 0 clean, 1 a finding reached fail_on, 2 bad profile or usage, 3 incomplete,
+4 this machine cannot honour the profile, 5 the journal could not be written,
+70 a bug in kastrun, 130 interrupted
+"""
+
+
+_RUN_FLAGS = (
+    "-t",
+    "--target",
+    "-m",
+    "--mode",
+    "-p",
+    "--parallel",
+    "-v",
+    "--verbose",
+    "--max-workers",
+    "--run-only",
+)
+"""Flags that KAST's own command line may begin with: `kastrun -m passive -t HOST`."""
+
+
+def read(arguments: list[str]) -> argparse.Namespace:
+    """The options of a command; `verb` is the function that serves it. Exits 2 on bad usage, 0 on --help."""
+    parser = build()
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
+        _refuse_near_verb(parser, arguments[0])
+        arguments = ["run", *arguments]
+    elif any(word.startswith(_RUN_FLAGS) for word in arguments[:1]):
+        arguments = ["run", *arguments]
+    return parser.parse_args(arguments)
+
+
+def _refuse_near_verb(parser: argparse.ArgumentParser, word: str) -> None:
+    """`kastrun chekc` is a slip, not a profile: files have a dot or a slash in their name."""
+    if "." in word or "/" in word:
+        return
+    near = difflib.get_close_matches(word, VERBS, n=1)
+    if near:
+        parser.error(f"there is no command {word!r}; did you mean `{near[0]}`?")
+
+
+def build() -> argparse.ArgumentParser:
+    """The whole parser (also for shell completion)."""
+    parser = argparse.ArgumentParser(
+        prog="kastrun",
+        description="Run security scanners from a profile: every planned job has exactly one result.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"kastrun {__version__}")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, (summary, add) in VERBS.items():
+        verb = verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        add(verb)
+    return parser
+
+
+def _serves(module: str, function: str = "serve") -> Serve:
+    """The function of a verb's module, imported when it is called."""
+
+    def serve(options: argparse.Namespace) -> int:
+        verb: Serve = getattr(import_module(f"kastrun.cli.{module}"), function)
+        return verb(options)
+
+    return serve
+
+
+def _profile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("profile", nargs="?", metavar="PROFILE", help="the scan profile (TOML); - for stdin")
+    group = parser.add_argument_group("over the profile")
+    group.add_argument(
+        "-t", "--target", "--targets", action="append", default=[], metavar="TARGET", dest="targets",
+        help="scan this instead of the profile's targets (repeat it)",
+    )  # fmt: skip
+    group.add_argument(
+        "--exclude", action="append", default=[], metavar="TARGET", help="never touch this (repeat it)"
+    )
+    group.add_argument("-m", "--mode", metavar="MODE", help="passive, active or both")
+    group.add_argument("--max-workers", metavar="N", help="jobs at once")
+    group.add_argument(
+        "-p", "--parallel", action="store_true", help="without a profile: several jobs at once (KAST's flag)"
+    )
+    group.add_argument(
+        "--only",
+        "--run-only",
+        action="append",
+        default=[],
+        metavar="A,B",
+        help="only these plugins (repeat it)",
+    )
+    group.add_argument(
+        "--skip", action="append", default=[], metavar="A,B", help="not these plugins (repeat it)"
+    )
+    group.add_argument(
+        "--tag", action="append", default=[], metavar="TAG", dest="tags", help="only targets with this tag"
+    )
+    group.add_argument("--fail-on", metavar="SEVERITY", help="exit 1 from this severity on; none: never")
+    group.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="sets",
+        help="any key of the profile, such as limits.job_timeout=30s (repeat it)",
+    )  # fmt: skip
+
+
+def _common(parser: argparse.ArgumentParser, *, json: bool = True) -> None:
+    if json:
+        parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    parser.add_argument("--no-color", action="store_true", help="no colour (NO_COLOR does the same)")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    _profile(parser)
+    _common(parser)
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help="the run folder itself (default: runs/NAME/TIME)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, run nothing (`kastrun plan`)")
+    loud = parser.add_mutually_exclusive_group()
+    loud.add_argument("-v", "--verbose", action="store_true", help="what plugins log, and failures in full")
+    loud.add_argument("-q", "--quiet", action="store_true", help="only the verdict")
+    parser.set_defaults(verb=_serves("run"))
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    _profile(parser)
+    _common(parser)
+    parser.set_defaults(verb=_serves("check"))
+
+
+def _plan(parser: argparse.ArgumentParser) -> None:
+    _profile(parser)
+    _common(parser)
+    parser.set_defaults(verb=_serves("plan"))
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("-o", "--output", metavar="DIR", help="the run folder itself")
+    parser.add_argument("--hardened", action="store_true", help="scan the hardened twin of the site instead")
+    parser.set_defaults(verb=_serves("demo"))
+
+
+def _resume(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("run", metavar="RUN", help="a run folder, or NAME for its latest run")
+    loud = parser.add_mutually_exclusive_group()
+    loud.add_argument("-v", "--verbose", action="store_true", help="what plugins log, and failures in full")
+    loud.add_argument("-q", "--quiet", action="store_true", help="only the verdict")
+    parser.set_defaults(verb=_serves("resume"))
+
+
+def _runs(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("name", nargs="?", metavar="NAME", help="only runs of this profile")
+    parser.set_defaults(verb=_serves("runs"))
+
+
+def _show(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("run", metavar="RUN", help="a run folder, or NAME for its latest run")
+    parser.add_argument("-v", "--verbose", action="store_true", help="all failures in full")
+    parser.set_defaults(verb=_serves("show"))
+
+
+def _plugins(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="every plugin found, and whether it can run here")
+    showing = actions.add_parser("show", help="one plugin: manifest, options, needs")
+    showing.add_argument("name", metavar="NAME")
+    for each, function in ((listing, "serve_list"), (showing, "serve_show")):
+        each.add_argument(
+            "--dir", action="append", default=[], metavar="DIR", help="look here first (repeat it)"
+        )
+        _common(each)
+        each.set_defaults(verb=_serves("plugins", function))
+
+
+def _schema(parser: argparse.ArgumentParser) -> None:
+    kinds = ("profile", "plugin", "message", "job", "journal")
+    parser.add_argument("kind", nargs="?", choices=kinds, default="profile", help="which (default: profile)")
+    parser.add_argument(
+        "--dir", action="append", default=[], metavar="DIR", help="plugins of this folder, too"
+    )
+    parser.set_defaults(verb=_serves("schema"))
+
+
+def _settings(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.set_defaults(verb=_serves("settings"))
+
+
+def _completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    parser.set_defaults(verb=_serves("completion"))
+
+
+VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "run": ("run a profile (the word may be left out)", _run),
+    "check": ("check a profile, run nothing", _check),
+    "plan": ("show what would run, in order, and what would not", _plan),
+    "demo": ("scan a weak site that is started for it on loopback", _demo),
+    "resume": ("go on where a run stopped or was killed", _resume),
+    "runs": ("list the runs that there are", _runs),
+    "show": ("the summary of a run, from its journal", _show),
+    "plugins": ("the plugins: list, show", _plugins),
+    "schema": ("print a JSON Schema, for editors and other programs", _schema),
+    "settings": ("the settings, and where each comes from", _settings),
+    "completion": ("print a shell's completion script", _completion),
+}

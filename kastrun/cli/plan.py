@@ -1,0 +1,134 @@
+"""`kastrun plan`: what would run, in which order, and what would not, and why. Runs only the probes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+
+import msgspec
+
+from kastrun import scan
+from kastrun.cli import common
+from kastrun.facts import LeftOut
+from kastrun.intent import Intent
+from kastrun.model import Job, JsonObject
+from kastrun.plan import Chosen, Selection, in_order, target_text
+from kastrun.requires import Readiness
+from kastrun.terminal.wording import clean, counted, span
+
+_LEFT_OUT = 1000
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Print the plan; jobs stream, so a million of them need no memory."""
+    import trio
+
+    intent = common.load(options)
+    selection, readiness = trio.run(scan.choose, intent)
+    left_out: list[LeftOut] = [*intent.broken(), *selection.left_out]
+    show = _as_json if options.json else _as_text
+    for text in show(intent, selection, readiness, left_out):
+        sys.stdout.write(text)
+    return 0
+
+
+def _jobs(intent: Intent, selection: Selection, left_out: list[LeftOut]) -> Iterator[Job]:
+    """Jobs in the order of a run; what has none goes to `left_out`, the first thousand of it."""
+
+    def only_jobs() -> Iterator[Job]:
+        for item in scan.jobs_of(intent, selection):
+            if isinstance(item, Job):
+                yield item
+            elif len(left_out) < _LEFT_OUT:
+                left_out.append(item)
+
+    return in_order(only_jobs(), key=lambda job: job)
+
+
+def _as_text(
+    intent: Intent, selection: Selection, readiness: dict[str, Readiness], left_out: list[LeftOut]
+) -> Iterator[str]:
+    profile = intent.profile
+    yield f"{profile.name}: mode {profile.mode}, {profile.max_workers} at once, fail_on {profile.fail_on}\n"
+    yield "\nplugins, in the order of their priority\n"
+    for chosen in selection.chosen:
+        yield from _plugin_lines(chosen, readiness[chosen.plugin.name])
+    yield "\njobs\n"
+    number = 0
+    for number, job in enumerate(_jobs(intent, selection, left_out), start=1):
+        yield f"{number:6}  {job.plugin:<14} {clean(target_text(job))}{_verdict(job)}\n"
+    if not number:
+        yield "  none\n"
+    if left_out:
+        yield "\nleft out\n"
+        for out in left_out:
+            yield f"  {clean(out.plugin or out.target or '')}: {out.reason}: {clean(out.message)}\n"
+    yield f"\n{counted(number, 'job')}\n"
+
+
+def _plugin_lines(chosen: Chosen, ready: Readiness) -> Iterator[str]:
+    plugin = chosen.plugin
+    yield (
+        f"  {plugin.name} {plugin.version} ({plugin.origin}): priority {chosen.priority}, {plugin.mode},"
+        f" at most {span(chosen.limits.total_s)} a job, network {plugin.sandbox.network}\n"
+        f"    {' '.join(plugin.exec)}  in {plugin.folder}\n"
+    )
+    if ready.versions:
+        yield f"    with {', '.join(f'{name} {version}' for name, version in ready.versions.items())}\n"
+    if chosen.verdict:
+        yield f"    its jobs will be {chosen.verdict.status}: {chosen.verdict.message}\n"
+
+
+def _verdict(job: Job) -> str:
+    return f"  [{job.verdict.status}: {job.verdict.reason}]" if job.verdict else ""
+
+
+def _as_json(
+    intent: Intent, selection: Selection, readiness: dict[str, Readiness], left_out: list[LeftOut]
+) -> Iterator[str]:
+    profile = intent.profile
+    head: JsonObject = {
+        "name": profile.name,
+        "mode": profile.mode,
+        "max_workers": profile.max_workers,
+        "fail_on": profile.fail_on,
+        "plugins": [_plugin_json(chosen, readiness[chosen.plugin.name]) for chosen in selection.chosen],
+    }
+    yield json.dumps(head, indent=2, ensure_ascii=False)[:-2] + ',\n  "jobs": ['
+    separator = "\n    "
+    for number, job in enumerate(_jobs(intent, selection, left_out), start=1):
+        yield separator + msgspec.json.encode(_job_json(number, job)).decode()
+        separator = ",\n    "
+    rest = msgspec.json.encode(left_out).decode()
+    yield f'\n  ],\n  "left_out": {rest}\n}}\n'
+
+
+def _plugin_json(chosen: Chosen, ready: Readiness) -> JsonObject:
+    plugin = chosen.plugin
+    return {
+        "name": plugin.name,
+        "version": plugin.version,
+        "origin": plugin.origin,
+        "folder": plugin.folder,
+        "argv": list(plugin.exec),
+        "mode": plugin.mode,
+        "priority": chosen.priority,
+        "timeout_s": chosen.limits.total_s,
+        "network": plugin.sandbox.network,
+        "programs": dict(ready.versions),
+        "missing": ready.missing,
+    }
+
+
+def _job_json(number: int, job: Job) -> JsonObject:
+    return {
+        "order": number,
+        "job": job.id,
+        "plugin": job.plugin,
+        "target": job.target,
+        "declared": job.declared,
+        "tags": job.tags,
+        "verdict": job.verdict,
+    }

@@ -1,0 +1,95 @@
+"""`kastrun scan.toml`: run a profile. Progress goes to stderr, the summary to stdout."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kastrun import record, scan, workspace
+from kastrun.cli import common, plan
+from kastrun.intent import Intent
+from kastrun.terminal import open_screen, print_summary
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Run it; the exit code of run.md's table."""
+    if options.dry_run:
+        return plan.serve(options)
+    intent = common.load(options)
+    folder = workspace.make_run_folder(_folder(options, intent.profile.name))
+    try:
+        return run(intent, folder, options)
+    finally:
+        _tidy(folder)
+
+
+def run(intent: Intent, folder: Path, options: argparse.Namespace) -> int:
+    """Run an intent into a folder, show how it goes and how it went."""
+    import trio
+
+    intent = intent.keep_stdin(folder)
+    record.write_profile(folder, intent.profile)
+    color = not options.no_color
+    screen = open_screen(
+        sys.stderr, os.environ, quiet=options.quiet or options.json, verbose=options.verbose, color=color
+    )
+    ended = trio.run(scan.run, intent, folder, screen, sys.argv[1:])
+    return finish(ended, options)
+
+
+def finish(ended: scan.Ended, options: argparse.Namespace) -> int:
+    """Write `run.json`, move `latest`, print the summary."""
+    if ended.exit.code != 5:  # the disk that refused the journal would refuse this too
+        record.write_summary(ended.folder, ended.tally, ended.exit)
+        record.point_latest(ended.folder)
+    if options.json:
+        sys.stdout.write((ended.folder / record.SUMMARY).read_text(encoding="utf-8"))
+    else:
+        print_summary(
+            sys.stdout,
+            os.environ,
+            ended.tally,
+            ended.exit,
+            folder=_shown(ended.folder),
+            quiet=options.quiet,
+            verbose=options.verbose,
+            color=not options.no_color,
+        )
+    return ended.exit.code
+
+
+def _folder(options: argparse.Namespace, name: str) -> Path:
+    if options.output is not None:
+        return Path(options.output)
+    parent = common.runs_dir() / name
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    folder = parent / stamp
+    number = 2
+    while folder.exists():  # two runs begun in one second
+        folder = parent / f"{stamp}-{number}"
+        number += 1
+    return folder
+
+
+def _shown(folder: Path) -> str:
+    """As short as the user would type it."""
+    try:
+        return str(folder.relative_to(Path.cwd()))
+    except ValueError:
+        return str(folder)
+
+
+def _tidy(folder: Path) -> None:
+    """Nothing of a run that never began, and no work folder of one that ended."""
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    if not (folder / record.JOURNAL).exists():
+        for name in (record.PROFILE, "targets-stdin.txt"):
+            (folder / name).unlink(missing_ok=True)
+        try:
+            folder.rmdir()
+        except OSError:
+            return  # something that is not ours is in it

@@ -1,0 +1,59 @@
+"""`kastrun runs`: the runs that there are, the newest first."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from kastrun import record
+from kastrun.cli import common
+from kastrun.errors import KastError
+from kastrun.journal.writer import held
+from kastrun.model import JsonObject
+from kastrun.tally import coverage
+from kastrun.terminal.wording import clean, span
+
+
+def serve(options: argparse.Namespace) -> int:
+    """A line a run, or a JSON array with `--json`."""
+    folders = record.run_folders(common.runs_dir())
+    rows = [_row(folder) for folder in folders if options.name in {None, folder.parent.name}]
+    if options.json:
+        common.print_json(rows)
+    elif rows:
+        sys.stdout.write("".join(map(_line, rows)))
+    else:
+        sys.stderr.write(f"there are no runs in {common.runs_dir()}\n")
+    return 0
+
+
+def _row(folder: Path) -> JsonObject:
+    """One run, folded from its journal: `run.json` may be missing where it was killed."""
+    row: JsonObject = {"name": folder.parent.name, "run": folder.name, "folder": str(folder)}
+    try:
+        tally, damage = record.replay(folder)
+    except KastError as error:
+        return row | {"status": "unreadable", "error": error.message}
+    running = held(folder / record.JOURNAL)
+    status = "running" if running else tally.end.status if tally.end else "killed"
+    return row | {
+        "status": status,
+        "started_at": tally.run.started_at if tally.run else None,
+        "duration_s": round(tally.duration_s(), 1),
+        "coverage": coverage(tally).sentence(),
+        "findings": tally.severities(),
+        "exit_code": None if running else record.exit_of(tally).code,
+        "damaged": any(not each.torn for each in damage),
+    }
+
+
+def _line(row: JsonObject) -> str:
+    if row["status"] == "unreadable":
+        return f"{row['name']:<16} {row['run']:<18} unreadable: {clean(row['error'])}\n"
+    findings = " ".join(f"{count} {severity}" for severity, count in row["findings"].items()) or "no findings"
+    exit_code = "" if row["exit_code"] is None else f", exit {row['exit_code']}"
+    return (
+        f"{clean(row['name']):<16} {row['run']:<18} {row['status']:<11} {span(row['duration_s']):>8}  "
+        f"{row['coverage']}, {findings}{exit_code}\n"
+    )

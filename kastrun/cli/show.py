@@ -1,0 +1,41 @@
+"""`kastrun show RUN`: the summary of a run, folded anew from its journal."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from kastrun import record
+from kastrun.cli import common
+from kastrun.journal.writer import held
+from kastrun.report import run_json
+from kastrun.terminal import print_summary
+
+
+def serve(options: argparse.Namespace) -> int:
+    """0, whatever the run's own exit code was: that is in what is shown."""
+    folder = common.run_folder(options.run)
+    tally, damage = record.replay(folder)
+    exit_ = record.exit_of(tally)
+    for each in damage:
+        what = "its last line is torn, as a crash leaves it" if each.torn else "a line cannot be read"
+        sys.stderr.write(
+            f"warning: {folder / record.JOURNAL}, byte {each.offset}: {what}; it is passed over\n"
+        )
+    if held(folder / record.JOURNAL):
+        sys.stderr.write("note: this run is still going on; what follows is what it has so far\n")
+    if options.json:
+        for chunk in run_json.chunks(tally, record.results(folder / record.JOURNAL), exit_):
+            sys.stdout.write(chunk.decode())
+        return 0
+    print_summary(
+        sys.stdout,
+        os.environ,
+        tally,
+        exit_,
+        folder=options.run,
+        verbose=options.verbose,
+        color=not options.no_color,
+    )
+    return 0

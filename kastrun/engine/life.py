@@ -1,0 +1,231 @@
+"""One job's life: start, job line, output, deadlines, death, artifacts, result.
+
+The only place where a process, the protocol and the clock meet. Whatever happens, it ends
+with exactly one result, sent where no cancellation can reach it; a bad plugin is an
+outcome here, never an exception.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import Enum
+
+import trio
+
+from kastrun.engine.batch import Batch, Emit
+from kastrun.engine.clock import Clock
+from kastrun.engine.control import Control
+from kastrun.engine.outcome import Cause, of_breach
+from kastrun.engine.stderr import Stderr
+from kastrun.engine.witness import Witness
+from kastrun.launch import Station
+from kastrun.model import Job
+from kastrun.process import Child, Exit, Family, Stream, spawn
+from kastrun.protocol import Decoder
+from kastrun.workspace import Place
+
+PIPES_S = 2.0
+"""After a job's death, the longest wait for its pipes to end (protocol rule 9)."""
+
+
+class _Phase(Enum):
+    RUNNING = "running"
+    ENDING = "ending"  # SIGTERM was sent, the grace runs
+    KILLED = "killed"  # SIGKILL was sent
+    DEAD = "dead"  # the leader and all that it left are gone; what is in the pipes is read
+
+
+class Life:
+    """One run of one job's process. `run` returns when nothing of it is left."""
+
+    def __init__(
+        self,
+        job: Job,
+        station: Station,
+        place: Place,
+        *,
+        family: Family,
+        clock: Clock,
+        emit: Emit,
+        control: Control,
+    ) -> None:
+        self.job, self.station, self.place = job, station, place
+        self._family, self._clock, self._emit, self._control = family, clock, emit, control
+        self.line, secrets = station.line(job, place.artifacts, place.inputs)
+        limits = station.limits
+        self.decoder = Decoder(
+            known_targets=frozenset({job.target.value}),
+            output_bytes=limits.output_mb << 20,
+            secrets=secrets,
+        )
+        self.stderr = Stderr(secrets)
+        self.witness = Witness(job, clock)
+        self.cause: Cause | None = None
+        self.exit: Exit | None = None
+        self.warnings: list[str] = []
+        self.started = clock.now()
+        self._phase = _Phase.RUNNING
+        self._deadline = self.started + limits.total_s
+        self._alive = self.started
+        self._open = {Stream.OUT, Stream.ERR}
+        self._gone = False
+        self._unsent: Batch | None = None
+
+    async def run(self) -> None:
+        """Raises OSError where the process cannot be started, and passes cancellation on."""
+        mark = f"{self.job.id}.{self.job.attempt}"
+        limits = self.station.limits
+        child = spawn(
+            self.station.argv,
+            env=self.station.environment(self.place.home, mark),
+            cwd=self.place.home,
+            stdin=self.line,
+            memory_mb=limits.memory_mb,
+        )
+        self._family.enter(child.pid, mark)
+        self._control.listen(child.wake)
+        try:
+            await self._watch(child)
+        finally:
+            self._control.ignore(child.wake)
+            child.close()
+
+    async def _watch(self, child: Child) -> None:
+        """Until it is over; a cancellation from outside becomes the cause `cancelled`."""
+        try:
+            await self._until_over(child)
+        except trio.Cancelled:
+            with trio.CancelScope(shield=True):
+                if self._unsent:
+                    await self._send(self._unsent)
+                self._end(child, Cause("cancelled", "the run was stopped before this job ended"))
+                await self._until_over(child)
+            raise
+        finally:
+            if not self._gone:  # a bug of ours, or a process that cannot be killed: leave nothing
+                self._family.kill(child.pid)
+
+    async def _until_over(self, child: Child) -> None:
+        while not self._over():
+            self._check_hurry(child)
+            got = await child.read(self._next_deadline())
+            if got:
+                await self._take(child, got)
+            elif self._clock.now() >= self._next_deadline():
+                self._expire(child)
+        self._finish(child)
+
+    def _over(self) -> bool:
+        return self._phase is _Phase.DEAD and (not self._open or self._clock.now() >= self._deadline)
+
+    def _next_deadline(self) -> float:
+        idle = self.station.limits.idle_s
+        if self._phase is _Phase.RUNNING and idle:
+            return min(self._deadline, self._alive + idle)
+        return self._deadline
+
+    async def _take(self, child: Child, got: Sequence[tuple[Stream, bytes]]) -> None:
+        now = self._clock.now()
+        for stream, data in got:
+            if stream is Stream.EXIT:
+                self._on_exit(child)
+            elif not data:
+                self._open.discard(stream)
+            elif stream is Stream.ERR:
+                self.stderr.feed(data)
+                self._alive = now
+            else:
+                self._alive = now
+                await self._hear(child, data, now)
+        if self._gone and not self._open:
+            self._bury(child)
+
+    async def _hear(self, child: Child, data: bytes, now: float) -> None:
+        if self.decoder.breach is not None:
+            return  # it is over for this plugin; what it still prints is only drained
+        items = self.decoder.feed(data, now)
+        if items:
+            await self._send(self.witness.records(items, now))
+            # While the sinks were slow the plugin was not idle, it was held up (rule 8).
+            self._alive = self._clock.now()
+        self._break_off(child)
+
+    def _break_off(self, child: Child) -> None:
+        breach = self.decoder.breach
+        if breach is not None:
+            self._end(child, of_breach(breach))
+
+    async def _send(self, batch: Batch) -> None:
+        self._unsent = batch
+        await self._emit(batch)
+        self._unsent = None
+
+    def _on_exit(self, child: Child) -> None:
+        """The leader is dead. What it left behind gets the rest of the grace, if one runs."""
+        self._gone = True
+        if self._phase is not _Phase.ENDING:
+            self._bury(child)
+
+    def _bury(self, child: Child) -> None:
+        """Kill what the leader left, collect its exit, and wait a little for the pipes."""
+        if self._phase is _Phase.DEAD:
+            return
+        if self._family.bury(child.pid) and self.cause is None:
+            self.warnings.append("leaked_process")
+        self.exit = child.reap()
+        if child.stdin_unread():
+            self.warnings.append("stdin_unread")
+        self._enter(_Phase.DEAD, PIPES_S)
+
+    def _expire(self, child: Child) -> None:
+        """The deadline of this phase has passed."""
+        if self._phase is _Phase.RUNNING:
+            self._end(child, self._timeout())
+        elif self._phase is _Phase.ENDING:
+            self._kill(child)
+        elif self._phase is _Phase.KILLED:
+            # It sleeps where no signal reaches it. Go on without it; the result says so.
+            self.cause = self.cause or Cause("host_error", "its process could not be killed")
+            self._gone = True
+            self._enter(_Phase.DEAD, 0)
+
+    def _timeout(self) -> Cause:
+        limits = self.station.limits
+        if self._clock.now() >= self._deadline:
+            return Cause("total_timeout", f"it was still running after {limits.total_s:g} s")
+        return Cause("idle_timeout", f"it gave no sign of life for {limits.idle_s:g} s")
+
+    def _end(self, child: Child, cause: Cause) -> None:
+        """End the job for `cause`; the first cause wins."""
+        self.cause = self.cause or cause
+        if self._phase is _Phase.RUNNING:
+            self._enter(_Phase.ENDING, self.station.limits.grace_s)
+            self._family.terminate(child.pid)
+        self._check_hurry(child)
+
+    def _kill(self, child: Child) -> None:
+        self._enter(_Phase.KILLED, PIPES_S)
+        if self._gone:
+            self._bury(child)
+        else:
+            self._family.kill(child.pid)
+
+    def _check_hurry(self, child: Child) -> None:
+        if self._control.hurrying and self._phase is _Phase.ENDING:
+            self._kill(child)
+
+    def _enter(self, phase: _Phase, seconds: float) -> None:
+        self._phase = phase
+        self._deadline = self._clock.now() + seconds
+
+    def _finish(self, child: Child) -> None:
+        if Stream.OUT in self._open or Stream.ERR in self._open:
+            child.close()
+        self._deadline = math.inf
+
+    async def close(self) -> None:
+        """The last, unterminated line, once nothing more can come."""
+        now = self._clock.now()
+        if self.decoder.breach is None and (items := self.decoder.close(now)):
+            await self._emit(self.witness.records(items, now))

@@ -1,0 +1,191 @@
+"""What is to be scanned, read and checked: profile, plugins, targets, scope. Nothing is started.
+
+Floor 4. The lists of `targets_from` are read once here, for every mistake in them at once
+and for the scope, and streamed again for the plan; standard input is spooled to a file for that.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from kastrun import discover, files
+from kastrun.errors import ProfileError, UsageError
+from kastrun.facts import LeftOut
+from kastrun.model import Plugin, Problem, Profile, SecretRef, TargetEntry
+from kastrun.profile import Merged, Overrides
+from kastrun.scope import Scope
+from kastrun.targets import TargetError, read_lines
+
+MOST_PROBLEMS = 50
+"""Of one target list; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A checked profile with all that it names. `warnings` are for people; `stdin` is the spooled list."""
+
+    profile: Profile
+    catalogue: discover.Catalogue
+    scope: Scope
+    warnings: tuple[Problem, ...]
+    stdin: Path | None = None
+
+    def entries(self) -> Iterator[TargetEntry]:
+        """Every target of the profile, its lists streamed. The lists were checked when this was made."""
+        yield from self.profile.targets
+        for path in self.profile.targets_from:
+            for item in _lines(path, self.stdin):
+                if isinstance(item, Problem):
+                    raise ProfileError([item])  # the file has changed since it was checked
+                yield item
+
+    def plugins(self) -> dict[str, Plugin]:
+        """The plugins that may take part: those named, or all that were found."""
+        found = self.catalogue.plugins
+        named = self.profile.plugins
+        return dict(found) if named is None else {name: found[name] for name in named}
+
+    def broken(self) -> list[LeftOut]:
+        """Plugins that were found but cannot be read, where the profile did not name its plugins."""
+        if self.profile.plugins is not None:
+            return []
+        return [
+            LeftOut(plugin=name, target=None, reason=_rule(problems), message=_why(problems))
+            for name, problems in sorted(self.catalogue.broken.items())
+        ]
+
+    def keep_stdin(self, folder: Path) -> Intent:
+        """The same with standard input's targets kept in `folder`, so that its profile can be run again."""
+        if self.stdin is None:
+            return self
+        kept = folder / "targets-stdin.txt"
+        shutil.move(self.stdin, kept)
+        paths = tuple(str(kept) if path == "-" else path for path in self.profile.targets_from)
+        document = {**self.profile.document, "targets_from": list(paths)}
+        return replace(self, profile=replace(self.profile, targets_from=paths, document=document), stdin=None)
+
+    @staticmethod
+    def read_secret(reference: SecretRef) -> str:
+        """The value of a secret, without the newline at a file's end. Raises ProfileError where it is gone."""
+        return read_secret(reference)
+
+
+def load(
+    source: str | Merged,
+    overrides: Overrides,
+    *,
+    settings_dirs: Sequence[str] = (),
+    max_workers: int | None = None,
+) -> Intent:
+    """Read and check everything. Raises ProfileError with every problem that there is."""
+    loaded = files.load_profile(
+        source, overrides, find=lambda folders: discover.find(folders, settings_dirs), max_workers=max_workers
+    )
+    profile, catalogue = loaded.or_raise(), loaded.catalogue
+    if not isinstance(catalogue, discover.Catalogue):
+        raise TypeError("a profile that was read has a catalogue")
+    stdin = _spool() if "-" in profile.targets_from else None
+    problems, scope = _check_lists(profile, stdin)
+    if any(problem.level == "error" for problem in problems):
+        raise ProfileError([*loaded.problems, *problems])
+    return Intent(
+        profile=profile,
+        catalogue=catalogue,
+        scope=scope,
+        warnings=(*loaded.problems, *problems, *_hidden(catalogue)),
+        stdin=stdin,
+    )
+
+
+def read_secret(reference: SecretRef) -> str:
+    """The value of a secret; a trailing newline of a file is not part of it. Raises ProfileError."""
+    if reference.source == "env":
+        return os.environ.get(reference.name, "")
+    try:
+        return Path(reference.name).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"the secret file {reference.name} cannot be read: {error}",
+            hint="it was there when the profile was checked; was it moved meanwhile?",
+        ) from error
+
+
+def _check_lists(profile: Profile, stdin: Path | None) -> tuple[list[Problem], Scope]:
+    """One pass over all lists: their problems, and the scope that needs to know every target."""
+    scope = Scope.build((entry.target for entry in profile.targets), profile.scope, profile.exclude)
+    problems: list[Problem] = []
+    count = len(profile.targets)
+    for path in profile.targets_from:
+        bad = 0
+        for item in _lines(path, stdin):
+            count += 1
+            if isinstance(item, TargetEntry):
+                scope.note(item.target)
+            elif (bad := bad + 1) <= MOST_PROBLEMS:
+                problems.append(item)
+        if bad > MOST_PROBLEMS:
+            message = f"{path}: {bad - MOST_PROBLEMS} more lines cannot be read"
+            problems.append(Problem(message=message, rule="bad_target", path="targets_from"))
+    if not count:
+        where = ", ".join("standard input" if path == "-" else path for path in profile.targets_from)
+        problems.append(
+            Problem(
+                message=f"there is no target: {where} is empty",
+                rule="no_targets",
+                path="targets_from",
+                hint="one target a line; lines that begin with # are comments",
+            )
+        )
+    return problems, scope
+
+
+def _lines(path: str, stdin: Path | None) -> Iterator[TargetEntry | Problem]:
+    real = stdin if path == "-" and stdin is not None else Path(path)
+    shown = "<stdin>" if path == "-" else path
+    try:
+        with real.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            yield from read_lines(_whole(file), shown)
+    except (OSError, TargetError) as error:
+        yield Problem(message=f"{shown} cannot be read: {error}", rule="missing_file", path="targets_from")
+
+
+def _whole(file: Iterable[str]) -> Iterator[str]:
+    """Lines as they are; one of a megabyte is no target, and is cut so that it can be shown."""
+    for line in file:
+        yield line if len(line) < 65536 else line[:65536]
+
+
+def _spool() -> Path:
+    with NamedTemporaryFile(prefix="kastrun-stdin-", suffix=".txt", delete=False) as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return Path(file.name)
+
+
+def _hidden(catalogue: discover.Catalogue) -> list[Problem]:
+    return [
+        Problem(
+            message=f"two plugins are called {name}: {won} is used, {lost} is not",
+            rule="hidden_plugin",
+            level="warning",
+            hint="rename one, or take its folder out of plugin_dirs",
+        )
+        for name, won, lost in catalogue.hidden
+    ]
+
+
+def _rule(problems: Sequence[Problem]) -> str:
+    unsupported = any(problem.rule == "protocol_unsupported" for problem in problems)
+    return "protocol_unsupported" if unsupported else "manifest_invalid"
+
+
+def _why(problems: Sequence[Problem]) -> str:
+    first = problems[0]
+    place = f"{first.file}:{first.line}: " if first.file and first.line else ""
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{place}{first.message}{more}"

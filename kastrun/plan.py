@@ -1,0 +1,222 @@
+"""What will run: profile and plugins in, jobs out, lazily and in order.
+
+Floor 2, pure. Decides which plugins take part, what each is given, what is left out and
+why. Jobs come from a generator, so that a million targets cost the memory of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from kastrun.facts import LeftOut
+from kastrun.model import (
+    Job,
+    JsonObject,
+    Limits,
+    Plugin,
+    PluginChoice,
+    Profile,
+    SecretRef,
+    Target,
+    TargetEntry,
+    Verdict,
+)
+from kastrun.scope import Scope
+from kastrun.targets import Seen, convert
+
+WINDOW: Final = 4096
+"""Jobs are ordered among this many at a time; what streams beyond waits its turn."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A plugin that takes part: with what limits, options and priority, or why its jobs will not run."""
+
+    plugin: Plugin
+    priority: int
+    limits: Limits
+    options: JsonObject
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The plugins of a run, in the order in which they take their turn, and those left out."""
+
+    chosen: tuple[Chosen, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Survey:
+    """What one pass over all jobs showed: how many, by plugin, and what has no job (the first few)."""
+
+    planned: int = 0
+    by_plugin: dict[str, int] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+    left_out_count: int = 0
+
+
+def select(profile: Profile, plugins: Mapping[str, Plugin], missing: Mapping[str, str]) -> Selection:
+    """Choose plugins by the profile. `missing` has, by plugin, what of its `requires` is not met."""
+    chosen: list[Chosen] = []
+    left_out: list[LeftOut] = []
+    named = profile.plugins
+    for name in sorted(plugins if named is None else named):
+        plugin = plugins[name]
+        choice = PluginChoice(name=name, if_missing="skip") if named is None else named[name]
+        verdict = _verdict(profile, plugin, choice, missing.get(name))
+        if not choice.enabled:
+            left_out.append(_out(name, "disabled", "switched off in the profile"))
+        elif verdict and named is None:
+            left_out.append(_out(name, verdict.reason, verdict.message))
+        else:
+            chosen.append(_choose(profile, plugin, choice, verdict))
+    chosen.sort(key=lambda each: (each.priority, each.plugin.name))
+    return Selection(chosen=tuple(chosen), left_out=tuple(left_out))
+
+
+def _verdict(profile: Profile, plugin: Plugin, choice: PluginChoice, missing: str | None) -> Verdict | None:
+    if profile.mode not in {"both", plugin.mode}:
+        message = f"it is {plugin.mode}, and the profile's mode is {profile.mode}"
+        return Verdict(status="skipped", reason="mode", message=message)
+    if missing is not None:
+        return Verdict(
+            status="fail" if choice.if_missing == "fail" else "skipped",
+            reason="requires_missing",
+            message=missing,
+        )
+    return None
+
+
+def _choose(profile: Profile, plugin: Plugin, choice: PluginChoice, verdict: Verdict | None) -> Chosen:
+    return Chosen(
+        plugin=plugin,
+        priority=plugin.priority if choice.priority is None else choice.priority,
+        limits=replace(plugin.limits, total_s=_total_s(profile, plugin, choice)),
+        options=choice.options,
+        verdict=verdict,
+    )
+
+
+def _total_s(profile: Profile, plugin: Plugin, choice: PluginChoice) -> float:
+    """The plugin's timeout in the profile wins; else the shorter of job_timeout and its own."""
+    if choice.timeout_s is not None:
+        return choice.timeout_s
+    return min(plugin.limits.total_s, profile.job_timeout_s or plugin.limits.total_s)
+
+
+def _out(plugin: str | None, reason: str, message: str, target: str | None = None) -> LeftOut:
+    return LeftOut(plugin=plugin, target=target, reason=reason, message=message)
+
+
+def plan(selection: Selection, entries: Iterable[TargetEntry], scope: Scope) -> Iterator[Job | LeftOut]:
+    """Every job, target by target, and what has none. Duplicates are dropped; excludes always win."""
+    seen = Seen()
+    works = [_Work(chosen) for chosen in selection.chosen]
+    order = 0
+    for entry in entries:
+        excluded = scope.excluded(entry.target)
+        if excluded is not None:
+            yield _out(None, "excluded", f"excluded by {excluded}", entry.target.value)
+            continue
+        taken = False
+        for work in works:
+            accepted = work.chosen.plugin.targets
+            if scope.splits(entry.target):  # a part of it is excluded: address by address, then
+                accepted = tuple(kind for kind in accepted if kind != "cidr")
+            for given in convert(entry.target, accepted):
+                taken = True
+                if (excluded := scope.excluded(given)) is not None:
+                    yield _out(work.name, "excluded", f"excluded by {excluded}", given.value)
+                elif seen.add(f"{work.name} {given.kind} {given.value}"):
+                    order += 1
+                    yield work.job(entry, given, order)
+        if not taken:
+            message = f"no enabled plugin takes a target of kind {entry.target.kind}"
+            yield _out(None, "no_plugin", message, entry.target.value)
+
+
+def survey(items: Iterator[Job | LeftOut], into: Survey, *, most: int, keep: int = 100) -> bool:
+    """Count up to `most` items of a plan, keeping the first `keep` of what is left out.
+
+    Whether that was all of it; call it again until it was.
+    """
+    for item in islice(items, most):
+        most -= 1
+        if isinstance(item, Job):
+            into.planned += 1
+            into.by_plugin[item.plugin] = into.by_plugin.get(item.plugin, 0) + 1
+        else:
+            into.left_out_count += 1
+            if len(into.left_out) < keep:
+                into.left_out.append(item)
+    return most > 0
+
+
+def in_order(items: Iterable[_T], *, key: Callable[[_T], Job], window: int = WINDOW) -> Iterator[_T]:
+    """`items` by their job's priority, then by the order of the plan, within a bounded window."""
+    heap: list[tuple[int, int, _T]] = []
+    for item in items:
+        job = key(item)
+        heappush(heap, (job.priority, job.order, item))
+        if len(heap) > window:
+            yield heappop(heap)[2]
+    while heap:
+        yield heappop(heap)[2]
+
+
+class _Work:
+    """One plugin's jobs: what of their identity is the same is digested once."""
+
+    def __init__(self, chosen: Chosen) -> None:
+        self.chosen = chosen
+        self.name = chosen.plugin.name
+        self._digest = self._begin(chosen.options)
+
+    def job(self, entry: TargetEntry, given: Target, order: int) -> Job:
+        options, digest = self.chosen.options, self._digest
+        own = (entry.plugins or {}).get(self.name)
+        if own:
+            options = {**options, **own}
+            digest = self._begin(options)
+        digest = digest.copy()
+        digest.update(f"{given.kind}\0{given.value}".encode())
+        return Job(
+            id="j" + digest.hexdigest()[:20],
+            plugin=self.name,
+            target=given,
+            declared=entry.target.value,
+            options=options,
+            priority=self.chosen.priority,
+            order=order,
+            tags=entry.tags,
+            verdict=self.chosen.verdict,
+        )
+
+    def _begin(self, options: JsonObject) -> Any:
+        plugin = self.chosen.plugin
+        identity = ["j1", plugin.name, plugin.digest, options]
+        return hashlib.sha256(msgspec.json.encode(identity, enc_hook=_plain, order="deterministic") + b"\0")
+
+
+def _plain(value: object) -> object:
+    """Secrets take part in a job's identity as references."""
+    if isinstance(value, SecretRef):
+        return {value.source: value.name}
+    raise TypeError(f"an option cannot hold a {type(value).__name__}")
+
+
+def target_text(job: Job) -> str:
+    """What a job is given, and what the profile called it where that differs."""
+    given, declared = job.target.value, job.declared
+    return given if given == declared else f"{given}  (from {declared})"

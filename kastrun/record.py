@@ -1,0 +1,135 @@
+"""The files of a run beside its journal: the resolved profile, and the summary at the end.
+
+Floor 4. Each is written to a temporary name, synced and renamed, so that a watcher never
+sees half a file. The summary is a fold of the journal, the same whenever it is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from kastrun.errors import JournalError
+from kastrun.facts import JobEnded, JobStarted, RunEnded, RunStarted
+from kastrun.journal import Damage, reader
+from kastrun.model import Profile
+from kastrun.profile import dump
+from kastrun.report import run_json
+from kastrun.tally import ExitCode, Tally, exit_code
+
+JOURNAL = "journal.jsonl"
+PROFILE = "profile.toml"
+SUMMARY = "run.json"
+
+
+def digest(profile: Profile) -> str:
+    """``sha256:`` and the digest of the resolved profile's text."""
+    return "sha256:" + hashlib.sha256(dump(profile).encode()).hexdigest()
+
+
+def write_profile(folder: Path, profile: Profile) -> None:
+    """`profile.toml`: `kastrun` on it repeats the run."""
+    write(folder / PROFILE, [dump(profile).encode()])
+
+
+def write_summary(folder: Path, tally: Tally, exit_: ExitCode) -> None:
+    """`run.json`, from the tally and the journal's results."""
+    write(folder / SUMMARY, run_json.chunks(tally, results(folder / JOURNAL), exit_))
+
+
+def write(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file whole or not at all. Raises OSError, and leaves nothing behind then."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def results(journal: Path) -> Iterator[JobEnded]:
+    """The last result of each job, in the order in which they ended."""
+    last: dict[bytes, int] = {}
+    for place, fact in enumerate(_results(journal)):
+        last[fact.job.encode()] = place
+    for place, fact in enumerate(_results(journal)):
+        if last[fact.job.encode()] == place:
+            yield fact
+
+
+def _results(journal: Path) -> Iterator[JobEnded]:
+    return (
+        item.fact
+        for item in reader.read(journal)
+        if not isinstance(item, Damage) and isinstance(item.fact, JobEnded)
+    )
+
+
+def replay(folder: Path) -> tuple[Tally, list[Damage]]:
+    """The tally of a run, folded anew from its journal, and what of the journal is damaged.
+
+    Raises JournalError where there is no journal, or it holds no run.
+    """
+    tally, damage = Tally(), []
+    for item in reader.read(folder / JOURNAL):
+        if isinstance(item, Damage):
+            damage.append(item)
+        else:
+            _fold(tally, item.fact)
+    if tally.run is None:
+        raise JournalError(
+            f"the journal {folder / JOURNAL} holds no run",
+            hint="it stopped before the run began: run it again",
+        )
+    return tally, damage
+
+
+def exit_of(tally: Tally) -> ExitCode:
+    """The exit code of a run that is in the journal."""
+    run, end = tally.run, tally.end
+    return exit_code(
+        tally, run.fail_on if run else "none", interrupted=end is None or end.status == "interrupted"
+    )
+
+
+def _fold(tally: Tally, fact: reader.Known | None) -> None:
+    match fact:
+        case RunStarted() | JobStarted() | JobEnded() | RunEnded():
+            tally.apply(fact)
+        case reader.FindingEntry():
+            tally.finding(fact.job, fact.plugin, fact.target, fact.severity, fact.rule, fact.title)
+        case reader.AssetEntry():
+            tally.asset(fact.job, fact.plugin, fact.target, fact.kind, fact.value)
+        case reader.LogEntry():
+            tally.log(fact.job, fact.level, fact.message)
+        case reader.ArtifactEntry():
+            tally.artifact(fact.job, fact.plugin, fact.path)
+        case None:
+            pass  # of a type that begins `x-`: kept, not counted
+
+
+def run_folders(root: Path) -> list[Path]:
+    """Every run below `root` (NAME/RUN), the newest first."""
+    found = [path.parent for path in root.glob(f"*/*/{JOURNAL}") if not path.parent.is_symlink()]
+    return sorted(found, key=lambda folder: folder.name, reverse=True)
+
+
+def point_latest(folder: Path) -> None:
+    """Make `latest`, beside the run, a link to it; only where the run stands among its siblings."""
+    latest = folder.parent / "latest"
+    if latest.exists() and not latest.is_symlink():
+        return  # somebody's own file: the run was put where it is with --output
+    temporary = folder.parent / f".latest.{os.getpid()}"
+    try:
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(folder.name)
+        temporary.replace(latest)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # a file system without links: only the convenience is lost

@@ -1,0 +1,292 @@
+"""A whole run put together: profile and catalogue to plan, plan to engine, events to sinks.
+
+Floor 5. Knows every room below and does nothing itself: it hands one's result to the next,
+turns signals into wishes for the engine, and says how it ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import trio
+
+from kastrun import __version__, record
+from kastrun.engine import Batch, Control, Engine
+from kastrun.engine.clock import Clock
+from kastrun.engine.outcome import Cause
+from kastrun.errors import Interrupted, JournalError, KastError
+from kastrun.facts import LeftOut, RunEnded, RunStarted
+from kastrun.intent import Intent
+from kastrun.journal import Journal
+from kastrun.launch import Station
+from kastrun.model import Job
+from kastrun.names import Names
+from kastrun.plan import Selection, Survey, plan, select, survey
+from kastrun.process import Family
+from kastrun.protocol import messages
+from kastrun.requires import Readiness, probe
+from kastrun.tally import ExitCode, Tally, exit_code
+from kastrun.targets.addresses import is_address
+from kastrun.terminal import Screen
+
+TICK_S = 0.2
+SYNC_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A plan before it is run: the plugins that take part, their readiness, and what was counted."""
+
+    selection: Selection
+    readiness: dict[str, Readiness]
+    counted: Survey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a run ended: everything that was counted, and the exit code."""
+
+    tally: Tally
+    exit: ExitCode
+    folder: Path
+
+
+def jobs_of(intent: Intent, selection: Selection) -> Iterator[Job | LeftOut]:
+    """The plan of an intent, anew at each call."""
+    return plan(selection, intent.entries(), intent.scope)
+
+
+async def choose(intent: Intent, family: Family | None = None) -> tuple[Selection, dict[str, Readiness]]:
+    """Probe what the plugins need, once, and choose those that take part."""
+    plugins = intent.plugins()
+    readiness = await probe(plugins.values(), family or Family())
+    missing = {name: ready.missing for name, ready in readiness.items() if ready.missing}
+    return select(intent.profile, plugins, missing), readiness
+
+
+async def prepare(intent: Intent, family: Family, control: Control) -> Prepared:
+    """Choose the plugins and count the jobs. Raises Interrupted."""
+    with trio.CancelScope() as scope:
+        control.attach(scope)
+        selection, readiness = await choose(intent, family)
+        counted = await _count(jobs_of(intent, selection))
+        return Prepared(selection=selection, readiness=readiness, counted=counted)
+    raise Interrupted("stopped before anything was run", hint="start it again")
+
+
+async def _count(items: Iterator[Job | LeftOut]) -> Survey:
+    """The whole plan, counted; signals are heard every few thousand jobs."""
+    counted = Survey()
+    while not survey(items, counted, most=5000):
+        await trio.lowlevel.checkpoint()
+    return counted
+
+
+async def run(intent: Intent, folder: Path, screen: Screen, arguments: list[str]) -> Ended:
+    """Run an intent into `folder`, which exists and is empty but for `work`.
+
+    Raises KastError where nothing could be run; otherwise every job that began has its
+    result, and the exit code says what they are worth.
+    """
+    try:
+        return await _Run(intent, folder, screen, arguments).go()
+    except* KastError as group:
+        raise _only(group) from None
+
+
+def _only(group: BaseExceptionGroup[KastError]) -> BaseException:
+    """Nurseries raise groups; here there is one error in it, or it is a bug."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+class _Run:
+    """One run under way: what its parts share."""
+
+    def __init__(self, intent: Intent, folder: Path, screen: Screen, arguments: list[str]) -> None:
+        self.intent, self.folder, self.screen, self.arguments = intent, folder, screen, arguments
+        self.control, self.family, self.clock, self.tally = Control(), Family(), Clock(), Tally()
+        self.failure: JournalError | None = None
+
+    async def go(self) -> Ended:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._hear_signals)
+            prepared = await prepare(self.intent, self.family, self.control)
+            with Journal(self.folder / record.JOURNAL) as journal:
+                await self._journaled(prepared, journal)
+            nursery.cancel_scope.cancel()
+        return self._ended()
+
+    async def _journaled(self, prepared: Prepared, journal: Journal) -> None:
+        """From the `run` event to the `end` event. A journal that fails ends the jobs, not the program."""
+        sinks = _Sinks(journal, self.tally, self.screen)
+        try:
+            async with trio.open_nursery() as beside:
+                sinks(_fact(self._begun(prepared)))
+                beside.start_soon(self._sync, journal)
+                beside.start_soon(self._tick)
+                self.failure = await self._engine(prepared, sinks).run() or self.failure
+                if self.failure is None:
+                    sinks(_fact(self._over()))
+                beside.cancel_scope.cancel()
+        except* JournalError as group:
+            error = _only(group)
+            self.failure = error if isinstance(error, JournalError) else None
+        finally:
+            self.screen.stop(self.tally, time.time())
+
+    def _ended(self) -> Ended:
+        failure = self.failure
+        exit_ = exit_code(
+            self.tally,
+            self.intent.profile.fail_on,
+            interrupted=self.control.stopping and failure is None,
+            journal_error=failure.message if failure else None,
+        )
+        return Ended(tally=self.tally, exit=exit_, folder=self.folder)
+
+    def _engine(self, prepared: Prepared, sinks: _Sinks) -> Engine:
+        intent = self.intent
+        return Engine(
+            jobs=(item for item in jobs_of(intent, prepared.selection) if isinstance(item, Job)),
+            stations=_stations(intent, prepared),
+            allowed=_Gate(intent, Names()).look,
+            sink=sinks,
+            folder=str(self.folder),
+            max_workers=intent.profile.max_workers,
+            timeout_s=intent.profile.run_timeout_s,
+            clock=self.clock,
+            control=self.control,
+            family=self.family,
+        )
+
+    def _begun(self, prepared: Prepared) -> RunStarted:
+        profile = self.intent.profile
+        return RunStarted(
+            run=self.folder.name,
+            name=profile.name,
+            kastrun=__version__,
+            profile=record.digest(profile),
+            planned=prepared.counted.planned,
+            started_at=self.clock.stamp(self.clock.began),
+            fail_on=profile.fail_on,
+            max_workers=profile.max_workers,
+            mode=profile.mode,
+            source=profile.source,
+            arguments=self.arguments,
+            left_out=[*self.intent.broken(), *prepared.selection.left_out, *prepared.counted.left_out],
+        )
+
+    def _over(self) -> RunEnded:
+        counts: dict[str, int] = {}
+        for outcome in self.tally.outcomes():
+            counts[outcome.status] = counts.get(outcome.status, 0) + outcome.count
+        ended_at = self.clock.stamp(self.clock.now())
+        return RunEnded(
+            status="interrupted" if self.control.stopping else "complete", counts=counts, ended_at=ended_at
+        )
+
+    async def _sync(self, journal: Journal) -> None:
+        """Fsync in groups: a result is on the disk well within a second of being written."""
+        while True:
+            await trio.sleep(SYNC_S)
+            if journal.dirty:
+                try:
+                    await trio.to_thread.run_sync(journal.sync)
+                except JournalError as error:
+                    self.failure = error
+                    self.control.hurry()
+                    return
+
+    async def _tick(self) -> None:
+        self.screen.start(self.tally, time.time())
+        while True:
+            await trio.sleep(TICK_S)
+            self.screen.update(self.tally, time.time())
+            self.family.reap()
+
+    async def _hear_signals(self, task_status: trio.TaskStatus[None]) -> None:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+            task_status.started()
+            async for _ in received:
+                self.control.stop()
+                text = (
+                    "killing what runs"
+                    if self.control.hurrying
+                    else "stopping: running jobs get their grace; once more kills them now"
+                )
+                self.screen.note(text, time.time())
+
+
+def _stations(intent: Intent, prepared: Prepared) -> dict[str, Station]:
+    return {
+        chosen.plugin.name: Station(
+            plugin=chosen.plugin,
+            limits=chosen.limits,
+            http=intent.profile.http,
+            folders=prepared.readiness[chosen.plugin.name].folders,
+            passed={name: os.environ[name] for name in chosen.plugin.sandbox.env if name in os.environ},
+            read_secret=intent.read_secret,
+        )
+        for chosen in prepared.selection.chosen
+    }
+
+
+class _Gate:
+    """The last look at the scope before a job starts: to what does its name resolve?"""
+
+    def __init__(self, intent: Intent, names: Names) -> None:
+        self._scope = intent.scope
+        self._names = names
+
+    async def look(self, job: Job) -> Cause | None:
+        host = job.target.host
+        if host is None:
+            return None
+        addresses = (host,) if is_address(host) else await self._names.addresses(host)
+        refused = self._scope.refused_address(host, addresses, port=job.target.port)
+        return Cause("out_of_scope", refused) if refused else None
+
+
+class _Sinks:
+    """Where events go: the journal, then the tally, then the screen. Durable before visible."""
+
+    def __init__(self, journal: Journal, tally: Tally, screen: Screen) -> None:
+        self._journal, self._tally, self._screen = journal, tally, screen
+
+    def __call__(self, batch: Batch) -> None:
+        if batch.lines:
+            self._journal.append(batch.lines)
+        tally = self._tally
+        for job, plugin, target, message in batch.said:
+            if isinstance(message, messages.Finding):
+                tally.finding(job, plugin, target, message.severity, message.rule, message.title)
+            elif isinstance(message, messages.Asset):
+                tally.asset(job, plugin, target, message.kind, message.value)
+            elif isinstance(message, messages.Log):
+                tally.log(job, message.level, message.message)
+                self._screen.log(plugin, target, message.level, message.message, time.time())
+            elif isinstance(message, messages.Artifact):
+                tally.artifact(job, plugin, message.path)
+        for fact in batch.facts:
+            tally.apply(fact)
+
+
+def _fact(fact: RunStarted | RunEnded) -> Batch:
+    return Batch(lines=(msgspec.json.encode(fact),), facts=(fact,))
+
+
+async def _sync(journal: Journal) -> None:
+    """Fsync in groups: a result is on the disk well within a second of being written."""
+    while True:
+        await trio.sleep(SYNC_S)
+        if journal.dirty:
+            await trio.to_thread.run_sync(journal.sync)

@@ -112,7 +112,7 @@ class _Columns:
         rest = width - 2 - self.plugin - _GAP - self.elapsed - _GAP
         rest -= self.progress + _GAP if self.progress else 0
         longest = max((len(job.target) for job in jobs), default=0)
-        self.target = max(8, min(longest, rest if width < 60 else rest * 6 // 10))
+        self.target = max(8, min(longest, rest if width < 70 else rest * 3 // 4))
         self.message = max(0, rest - self.target)
 
     def line(self, job: Running, now: float, ascii_only: bool) -> Text:

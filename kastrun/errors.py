@@ -49,7 +49,7 @@ class ProfileError(KastError):
 
 
 class MachineError(KastError):
-    """This machine cannot do what the profile demands; nothing ran."""
+    """What the profile demands, this machine cannot do; nothing ran."""
 
     exit_code = 4
 

@@ -70,11 +70,6 @@ class Intent:
         document = {**self.profile.document, "targets_from": list(paths)}
         return replace(self, profile=replace(self.profile, targets_from=paths, document=document), stdin=None)
 
-    @staticmethod
-    def read_secret(reference: SecretRef) -> str:
-        """The value of a secret, without the newline at a file's end. Raises ProfileError where it is gone."""
-        return read_secret(reference)
-
 
 def load(
     source: str | Merged,
@@ -104,7 +99,7 @@ def load(
 
 
 def read_secret(reference: SecretRef) -> str:
-    """The value of a secret; a trailing newline of a file is not part of it. Raises ProfileError."""
+    """The value of a secret; a trailing newline of a file is not part of it. Raises UsageError."""
     if reference.source == "env":
         return os.environ.get(reference.name, "")
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kastrun.errors import JournalError
@@ -70,6 +71,21 @@ def _results(journal: Path) -> Iterator[JobEnded]:
         for item in reader.read(journal)
         if not isinstance(item, Damage) and isinstance(item.fact, JobEnded)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What a run had done before it was resumed: its tally so far, and the ids of finished jobs."""
+
+    tally: Tally = field(default_factory=Tally)
+    finished: frozenset[str] = frozenset()
+
+
+def earlier(folder: Path) -> tuple[Earlier, list[Damage]]:
+    """What the journal of an earlier start holds. Raises JournalError as `replay` does."""
+    tally, damage = replay(folder)
+    finished = {fact.job for fact in results(folder / JOURNAL) if fact.status != "cancelled"}
+    return Earlier(tally=tally, finished=frozenset(finished)), damage
 
 
 def replay(folder: Path) -> tuple[Tally, list[Damage]]:

@@ -22,7 +22,7 @@ from kastrun.engine.clock import Clock
 from kastrun.engine.outcome import Cause
 from kastrun.errors import Interrupted, JournalError, KastError
 from kastrun.facts import LeftOut, RunEnded, RunStarted
-from kastrun.intent import Intent
+from kastrun.intent import Intent, read_secret
 from kastrun.journal import Journal
 from kastrun.launch import Station
 from kastrun.model import Job
@@ -88,14 +88,16 @@ async def _count(items: Iterator[Job | LeftOut]) -> Survey:
     return counted
 
 
-async def run(intent: Intent, folder: Path, screen: Screen, arguments: list[str]) -> Ended:
-    """Run an intent into `folder`, which exists and is empty but for `work`.
+async def run(
+    intent: Intent, folder: Path, screen: Screen, arguments: list[str], earlier: record.Earlier | None = None
+) -> Ended:
+    """Run an intent into `folder`, which exists; what `earlier` has finished is not run again.
 
     Raises KastError where nothing could be run; otherwise every job that began has its
     result, and the exit code says what they are worth.
     """
     try:
-        return await _Run(intent, folder, screen, arguments).go()
+        return await _Run(intent, folder, screen, arguments, earlier or record.Earlier()).go()
     except* KastError as group:
         raise _only(group) from None
 
@@ -111,9 +113,12 @@ def _only(group: BaseExceptionGroup[KastError]) -> BaseException:
 class _Run:
     """One run under way: what its parts share."""
 
-    def __init__(self, intent: Intent, folder: Path, screen: Screen, arguments: list[str]) -> None:
+    def __init__(
+        self, intent: Intent, folder: Path, screen: Screen, arguments: list[str], earlier: record.Earlier
+    ) -> None:
         self.intent, self.folder, self.screen, self.arguments = intent, folder, screen, arguments
-        self.control, self.family, self.clock, self.tally = Control(), Family(), Clock(), Tally()
+        self.control, self.family, self.clock = Control(), Family(), Clock()
+        self.tally, self.finished = earlier.tally, earlier.finished
         self.failure: JournalError | None = None
 
     async def go(self) -> Ended:
@@ -154,9 +159,10 @@ class _Run:
         return Ended(tally=self.tally, exit=exit_, folder=self.folder)
 
     def _engine(self, prepared: Prepared, sinks: _Sinks) -> Engine:
-        intent = self.intent
+        intent, finished = self.intent, self.finished
+        items = jobs_of(intent, prepared.selection)
         return Engine(
-            jobs=(item for item in jobs_of(intent, prepared.selection) if isinstance(item, Job)),
+            jobs=(item for item in items if isinstance(item, Job) and item.id not in finished),
             stations=_stations(intent, prepared),
             allowed=_Gate(intent, Names()).look,
             sink=sinks,
@@ -234,7 +240,7 @@ def _stations(intent: Intent, prepared: Prepared) -> dict[str, Station]:
             http=intent.profile.http,
             folders=prepared.readiness[chosen.plugin.name].folders,
             passed={name: os.environ[name] for name in chosen.plugin.sandbox.env if name in os.environ},
-            read_secret=intent.read_secret,
+            read_secret=read_secret,
         )
         for chosen in prepared.selection.chosen
     }

@@ -62,6 +62,18 @@ def make_run_folder(path: Path) -> Path:
     return path.resolve()
 
 
+def reopen_run_folder(path: Path) -> Path:
+    """The folder of an earlier start, without what its jobs left in `work`. Raises UsageError."""
+    shutil.rmtree(path / "work", ignore_errors=True)
+    try:
+        (path / "work").mkdir(mode=0o700)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to the run folder {path}: {error.strerror}", hint="is it yours, and is there room?"
+        ) from error
+    return path.resolve()
+
+
 def make_place(run_folder: str, job_id: str) -> Place:
     """The empty folder of one job. Raises OSError (full disk, say)."""
     home = f"{run_folder}/work/{job_id}"

@@ -108,8 +108,8 @@ def _lines(plugin: Plugin, ready: Readiness) -> list[str]:
         f"{plugin.name} {plugin.version}: {clean(plugin.summary)}",
         f"  {plugin.mode}, takes {' '.join(plugin.targets)}, gives {' '.join(plugin.produces) or 'findings'}",
         f"  {' '.join(plugin.exec)}  in {plugin.folder} ({plugin.origin})",
-        f"  at most {span(limits.total_s)} a job, {limits.memory_mb} MB a process,"
-        f" {limits.output_mb} MB of output",
+        f"  at most {span(limits.total_s)} a job, {limits.memory_mb} MB a process",
+        f"  at most {limits.output_mb} MB of output",
         f"  network {sandbox.network}"
         + "".join(f", {each}" for each in (*sandbox.caps, *sandbox.env, *sandbox.read)),
     ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from kastrun import record, scan, workspace
 from kastrun.cli import common, plan
 from kastrun.intent import Intent
-from kastrun.terminal import open_screen, print_summary
+from kastrun.terminal import Screen, open_screen, print_summary
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -20,25 +20,30 @@ def serve(options: argparse.Namespace) -> int:
     if options.dry_run:
         return plan.serve(options)
     intent = common.load(options)
-    folder = workspace.make_run_folder(_folder(options, intent.profile.name))
+    return into(intent, make_folder(options, intent.profile.name), options)
+
+
+def into(intent: Intent, folder: Path, options: argparse.Namespace) -> int:
+    """Run an intent into a new folder, show how it goes and how it went."""
+    import trio
+
     try:
-        return run(intent, folder, options)
+        intent = intent.keep_stdin(folder)
+        record.write_profile(folder, intent.profile)
+        return finish(trio.run(scan.run, intent, folder, screen(options), sys.argv[1:]), options)
     finally:
         _tidy(folder)
 
 
-def run(intent: Intent, folder: Path, options: argparse.Namespace) -> int:
-    """Run an intent into a folder, show how it goes and how it went."""
-    import trio
-
-    intent = intent.keep_stdin(folder)
-    record.write_profile(folder, intent.profile)
-    color = not options.no_color
-    screen = open_screen(
-        sys.stderr, os.environ, quiet=options.quiet or options.json, verbose=options.verbose, color=color
+def screen(options: argparse.Namespace) -> Screen:
+    """What shows the run on stderr while it goes on."""
+    return open_screen(
+        sys.stderr,
+        os.environ,
+        quiet=options.quiet or options.json,
+        verbose=options.verbose,
+        color=not options.no_color,
     )
-    ended = trio.run(scan.run, intent, folder, screen, sys.argv[1:])
-    return finish(ended, options)
 
 
 def finish(ended: scan.Ended, options: argparse.Namespace) -> int:
@@ -54,12 +59,17 @@ def finish(ended: scan.Ended, options: argparse.Namespace) -> int:
             os.environ,
             ended.tally,
             ended.exit,
-            folder=_shown(ended.folder),
+            folder=shown(ended.folder),
             quiet=options.quiet,
             verbose=options.verbose,
             color=not options.no_color,
         )
     return ended.exit.code
+
+
+def make_folder(options: argparse.Namespace, name: str) -> Path:
+    """The run folder: `--output`, or a new one below the runs. Raises UsageError."""
+    return workspace.make_run_folder(_folder(options, name))
 
 
 def _folder(options: argparse.Namespace, name: str) -> Path:
@@ -75,7 +85,7 @@ def _folder(options: argparse.Namespace, name: str) -> Path:
     return folder
 
 
-def _shown(folder: Path) -> str:
+def shown(folder: Path) -> str:
     """As short as the user would type it."""
     try:
         return str(folder.relative_to(Path.cwd()))

@@ -10,12 +10,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 from kastrun.errors import JournalError, UsageError
 
+_BLOCK = 1 << 16
 _REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -32,7 +34,6 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._seq = 0
         self._dirty = False
         self._failed = False
         try:
@@ -41,7 +42,8 @@ class Journal:
         except OSError as error:
             raise JournalError(f"cannot open the journal {path}: {error.strerror}") from error
         self._lock()
-        self._size = os.fstat(self._fd).st_size
+        self._size = self._cut_torn_line()
+        self._seq = self._last_seq()
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +98,27 @@ class Journal:
             os.ftruncate(self._fd, self._size)
             raise self._broken(error) from error
         self._size += len(data)
+
+    def _cut_torn_line(self) -> int:
+        """Drop the half line that a crash left at the end; the size of what is whole."""
+        size = os.fstat(self._fd).st_size
+        whole = size
+        while whole and not (block := os.pread(self._fd, _BLOCK, max(0, whole - _BLOCK))).endswith(b"\n"):
+            cut = block.rfind(b"\n") + 1
+            whole = max(0, whole - _BLOCK) + cut
+        if whole < size:
+            os.ftruncate(self._fd, whole)
+        return whole
+
+    def _last_seq(self) -> int:
+        """The number of the last line, so that a resumed run goes on counting."""
+        end, line = self._size, b""
+        while end > 0 and line.count(b"\n") < 2:
+            start = max(0, end - _BLOCK)
+            line = os.pread(self._fd, end - start, start) + line
+            end = start
+        match = re.match(rb'\{"seq":(\d+),', line.rstrip(b"\n").rpartition(b"\n")[2])
+        return int(match[1]) if match else 0
 
     def _broken(self, error: OSError) -> JournalError:
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))

@@ -1,0 +1,78 @@
+# What a person types. Each target says what it needs and makes it: a fresh Debian 12 with
+# python3 and python3-venv needs nothing but `make demo` or `make test`.
+
+# The first of these that is 3.11 or newer and can make environments is used.
+PYTHON ?= python3 python3.13 python3.12 python3.11
+PYTEST_FLAGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# PROGRAM:PACKAGE, Debian's names. The tests that need one of these programs are skipped without it.
+TOOLS := curl:curl jq:jq nmap:nmap node:nodejs openssl:openssl parallel:parallel perl:perl \
+         shellcheck:shellcheck sslscan:sslscan tmux:tmux whatweb:whatweb
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench tools clean
+
+help:
+	@echo 'make demo    scan a weak web site on loopback and show what was found'
+	@echo 'make test    format, lint, types, tests'
+	@echo 'make lint    format, lint, types'
+	@echo 'make bench   measure (benchmarks/)'
+	@echo 'make tools   install the programs that the plugins and the tests use (Debian)'
+	@echo 'make clean   remove what these made'
+
+demo: $(VENV)/.stamp-demo
+	@$(BIN)/kastrun demo
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: $(VENV)/.stamp-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.stamp-dev
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+# A stamp is newer than pyproject.toml once what that asks for is installed.
+$(VENV)/.stamp-demo: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[tls,waf]'
+	@touch $@
+
+$(VENV)/.stamp-dev: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.stamp-demo
+
+$(BIN)/python:
+	@for python in $(PYTHON); do \
+	  if "$$python" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "making $(VENV) with $$("$$python" --version)"; exec "$$python" -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo 'error: no Python 3.11 or newer that can make environments (tried: $(PYTHON))' >&2; \
+	echo 'hint: apt-get install python3 python3-venv, or name one: make PYTHON=/path/to/python3.12 …' >&2; \
+	exit 1
+
+tools:
+	@missing=; for tool in $(TOOLS); do \
+	  PATH="$$PATH:/usr/sbin:/sbin" command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool#*:}"; \
+	done; \
+	if [ -z "$$missing" ]; then echo 'every program is installed'; exit 0; fi; \
+	echo "not installed yet:$$missing"; \
+	if ! command -v apt-get >/dev/null; then \
+	  echo 'hint: this target knows only Debian and its like: install them with your own package manager' >&2; exit 1; \
+	fi; \
+	if [ "$$(id -u)" = 0 ]; then as_root=; elif command -v sudo >/dev/null; then as_root=sudo; else \
+	  echo "hint: as root: apt-get update && apt-get install$$missing" >&2; exit 1; \
+	fi; \
+	echo "+ $$as_root apt-get update && $$as_root apt-get install$$missing"; \
+	$$as_root apt-get -qq update && \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends $$missing
+
+clean:
+	rm -rf $(VENV) build dist benchmarks/out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

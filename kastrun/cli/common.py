@@ -68,9 +68,17 @@ def _names(given: list[str]) -> list[str]:
     return [name.strip() for each in given for name in each.split(",") if name.strip()]
 
 
+def colour_said(options: argparse.Namespace) -> bool | None:
+    """What the user said of colour, by flag or setting; None where it is left to the terminal."""
+    if options.no_color:
+        return False
+    return {"always": True, "never": False, "auto": None}[settings.load().color]
+
+
 def colour(options: argparse.Namespace) -> bool:
-    """Whether errors and progress are coloured: the flag, then NO_COLOR, then the terminal."""
-    return not options.no_color and failure.colour(sys.stderr)
+    """Whether errors and progress are coloured: the flag, the setting, then NO_COLOR and the terminal."""
+    said = colour_said(options)
+    return failure.colour(sys.stderr) if said is None else said
 
 
 def runs_dir() -> Path:

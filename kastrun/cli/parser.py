@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import sys
 from collections.abc import Callable
 from importlib import import_module
 
@@ -40,6 +41,9 @@ _RUN_FLAGS = (
 def read(arguments: list[str]) -> argparse.Namespace:
     """The options of a command; `verb` is the function that serves it. Exits 2 on bad usage, 0 on --help."""
     parser = build()
+    if not arguments:
+        parser.print_help(sys.stderr)
+        parser.exit(2, "\nto begin: `kastrun demo`, then `kastrun -t HOST`, then a profile\n")
     if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
         _refuse_near_verb(parser, arguments[0])
         arguments = ["run", *arguments]

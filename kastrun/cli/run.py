@@ -42,7 +42,7 @@ def screen(options: argparse.Namespace) -> Screen:
         os.environ,
         quiet=options.quiet or options.json,
         verbose=options.verbose,
-        color=not options.no_color,
+        color=common.colour_said(options) is not False,
     )
 
 
@@ -62,7 +62,7 @@ def finish(ended: scan.Ended, options: argparse.Namespace) -> int:
             folder=shown(ended.folder),
             quiet=options.quiet,
             verbose=options.verbose,
-            color=not options.no_color,
+            color=common.colour_said(options),
         )
     return ended.exit.code
 

@@ -36,6 +36,6 @@ def serve(options: argparse.Namespace) -> int:
         exit_,
         folder=options.run,
         verbose=options.verbose,
-        color=not options.no_color,
+        color=common.colour_said(options),
     )
     return 0

@@ -62,9 +62,12 @@ def print_summary(
     folder: str,
     quiet: bool = False,
     verbose: bool = False,
-    color: bool = True,
+    color: bool | None = None,
 ) -> None:
-    """Print the final summary on `file`: as wide as a terminal up to 120 columns, else 80 and no colour."""
+    """Print the final summary on `file`: as wide as a terminal up to 120 columns, else 80.
+
+    `color` None: where `file` is a terminal and NO_COLOR is not set.
+    """
     from rich.console import Console
 
     from kastrun.terminal.summary import summary
@@ -74,8 +77,8 @@ def print_summary(
     console = Console(
         file=file,
         width=min(size_of(file).columns, 120) if terminal else 80,
-        force_terminal=terminal,
-        no_color=not color or bool(environ.get("NO_COLOR")),
+        force_terminal=terminal if color is None else color or terminal,
+        no_color=bool(environ.get("NO_COLOR")) if color is None else not color,
         highlight=False,
         legacy_windows=False,
     )

@@ -7,7 +7,7 @@ PYTEST_FLAGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 # PROGRAM:PACKAGE, Debian's names. The tests that need one of these programs are skipped without it.
 TOOLS := curl:curl jq:jq nmap:nmap node:nodejs openssl:openssl parallel:parallel perl:perl \
@@ -40,11 +40,13 @@ bench: $(VENV)/.stamp-dev
 
 # A stamp is newer than pyproject.toml once what that asks for is installed.
 $(VENV)/.stamp-demo: pyproject.toml | $(BIN)/python
-	$(PIP) -e '.[tls,waf]'
+	@echo 'installing kastrun with its tls and waf extras into $(VENV) (about a minute)'
+	@$(PIP) -e '.[tls,waf]'
 	@touch $@
 
 $(VENV)/.stamp-dev: pyproject.toml | $(BIN)/python
-	$(PIP) -e '.[dev]'
+	@echo 'installing kastrun with its development tools into $(VENV) (about a minute)'
+	@$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.stamp-demo
 
 $(BIN)/python:

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "kastrun"
 FLOORS = {
     0: "__init__ model errors facts resources",
     1: "places problems schema toml_tree toml_words",
-    2: "launch manifest plan profile protocol report scope tally targets",
+    2: "launch manifest plan profile protocol ready report scope tally targets",
     3: "demo discover files journal names process settings terminal workspace",
     4: "engine intent record requires",
     5: "scan",
@@ -179,6 +179,8 @@ def names(node: ast.AST) -> set[str]:
 
 def offences(module: str, source: str) -> list[str]:
     tree = ast.parse(source)
+    if room_of(module) not in FLOOR:
+        return [f"{module}:1: {room_of(module)} is on no floor; give it one in FLOORS"]
     found = [*misdirected(module, tree), *impure(module, tree), *presumptuous(module, tree)]
     lines = source.count("\n")
     if lines > MOST_LINES:
@@ -188,8 +190,8 @@ def offences(module: str, source: str) -> list[str]:
     return found
 
 
-def test_every_room_is_on_a_floor():
-    assert {room_of(module) for module in sources()} == FLOOR.keys()
+def test_every_floor_has_only_rooms_that_are_there():
+    assert {room_of(module) for module in sources()} >= FLOOR.keys()
 
 
 def test_the_house_stands():
@@ -209,6 +211,7 @@ def test_no_edge_is_allowed_in_vain():
 @pytest.mark.parametrize(
     ("module", "source", "rule"),
     [
+        ("attic.py", "", "on no floor"),
         ("plan.py", "from kastrun import scan", "imports go down"),
         ("plan.py", "def f():\n    from kastrun.engine.run import Engine", "imports go down"),
         ("plan.py", "from kastrun.launch import Station", "SIDEWAYS"),

@@ -166,6 +166,7 @@ def server_context(chain: Path, *, most: str | None = None) -> ssl.SSLContext:
     """A server's TLS as it should be; `most` ("TLSv1.2") caps the version."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
     if most is not None:
         context.maximum_version = ssl.TLSVersion[most.replace(".", "_")]
     context.load_cert_chain(chain)

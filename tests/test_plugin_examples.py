@@ -9,7 +9,10 @@ from pathlib import Path
 
 import plugin_replay as replay
 import pytest
+from jsonschema import Draft202012Validator
 from plugin_site import site
+
+from kastrun import resources
 
 CASES = sorted(replay.PLUGINS.glob("*/examples/*.job.json"))
 FOLDERS = sorted(path.parent for path in replay.PLUGINS.glob("*/plugin.toml"))
@@ -68,6 +71,12 @@ def test_every_shipped_plugin_is_complete(folder: Path) -> None:
     program = Path(replay.argv(folder)[0])
     if program.is_absolute():
         assert program.stat().st_mode & stat.S_IXUSR, f"{program} is not executable"
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_every_manifest_keeps_to_the_schema(folder: Path) -> None:
+    validator = Draft202012Validator(resources.schema("plugin"))
+    assert [error.message for error in validator.iter_errors(replay.manifest(folder))] == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

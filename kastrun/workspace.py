@@ -19,6 +19,8 @@ from kastrun.errors import UsageError
 
 MAX_ARTIFACT = 64 << 20
 MAX_ARTIFACTS = 256 << 20
+DEEPEST = 32
+"""Folders in one another below `artifacts`."""
 
 
 class BadArtifact(Exception):
@@ -86,22 +88,27 @@ def make_place(run_folder: str, job_id: str) -> Place:
 
 
 def clear_place(place: Place) -> None:
-    """Remove a job's folder, whatever its owner made of it (a folder without rights, say)."""
+    """Remove a job's folder, whatever its owner made of it (nothing, a link, folders without rights)."""
     try:
         os.unlink(place.inputs)
         os.rmdir(place.artifacts)
         os.rmdir(place.home)  # the common case: nothing else was left
     except OSError:
-        shutil.rmtree(place.home, onerror=_make_way)
+        if os.path.lexists(place.home):
+            _raze(place.home)
 
 
 def has_artifacts(place: Place) -> bool:
-    """Whether there is anything to harvest: one look, no walk."""
+    """Whether there is anything to harvest, or to object to: one look, no walk."""
     try:
+        if not stat.S_ISDIR(os.lstat(place.artifacts).st_mode):
+            return True
         with os.scandir(place.artifacts) as entries:
             return any(True for _ in entries)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except PermissionError:
+        return True
 
 
 def harvest(place: Place, run_folder: str, job_id: str) -> list[Harvested]:
@@ -110,7 +117,10 @@ def harvest(place: Place, run_folder: str, job_id: str) -> list[Harvested]:
     Call it when no process of the job lives any more. All or nothing: one bad entry and
     none is taken.
     """
-    found = sorted(_files(place.artifacts, ""))
+    mode = os.lstat(place.artifacts).st_mode
+    if not stat.S_ISDIR(mode):
+        raise BadArtifact(f"the folder `artifacts` was replaced by {_kind(mode)}")
+    found = sorted(_files(place.artifacts))
     total = sum(size for _, size in found)
     if total > MAX_ARTIFACTS:
         raise BadArtifact(f"{total >> 20} MiB of artifacts, {MAX_ARTIFACTS >> 20} are allowed a job")
@@ -125,19 +135,29 @@ def harvest(place: Place, run_folder: str, job_id: str) -> list[Harvested]:
     return harvested
 
 
-def _files(root: str, below: str) -> list[tuple[str, int]]:
+def _files(root: str) -> list[tuple[str, int]]:
+    """Paths below `root` with their sizes. No recursion: how deep it goes is the plugin's choice."""
     found: list[tuple[str, int]] = []
-    with os.scandir(os.path.join(root, below)) as entries:
-        for entry in entries:
-            path = f"{below}/{entry.name}" if below else entry.name
-            _refuse_name(path, entry.name)
-            status = entry.stat(follow_symlinks=False)
-            if stat.S_ISDIR(status.st_mode):
-                found += _files(root, path)
-            else:
-                _refuse_kind(path, status)
-                found.append((path, status.st_size))
+    pending = [""]
+    while pending:
+        below = pending.pop()
+        with os.scandir(os.path.join(root, below)) as entries:
+            for entry in entries:
+                path = f"{below}/{entry.name}" if below else entry.name
+                _refuse_name(path, entry.name)
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(status.st_mode):
+                    _refuse_depth(path)
+                    pending.append(path)
+                else:
+                    _refuse_kind(path, status)
+                    found.append((path, status.st_size))
     return found
+
+
+def _refuse_depth(path: str) -> None:
+    if path.count("/") >= DEEPEST:
+        raise BadArtifact(f"the artifacts are in folders more than {DEEPEST} deep")
 
 
 def _refuse_name(path: str, name: str) -> None:
@@ -163,7 +183,7 @@ def _kind(mode: int) -> str:
         return "a fifo"
     if stat.S_ISSOCK(mode):
         return "a socket"
-    return "a device"
+    return "a file" if stat.S_ISREG(mode) else "a device"
 
 
 def _digest(path: str) -> str:
@@ -171,11 +191,27 @@ def _digest(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _make_way(remove: object, path: str, _error: object) -> None:
-    # A folder whose owner took its own rights away: give them back, try once more.
-    os.chmod(os.path.dirname(path), 0o700)
-    if os.path.isdir(path) and not os.path.islink(path):
-        os.chmod(path, 0o700)
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)
+def _raze(home: str) -> None:
+    """Remove a folder whatever is in it and however deep: folders are first moved up beside it.
+
+    So no path grows long and nothing recurses; `rmtree` fails on some thousand levels.
+    """
+    if not stat.S_ISDIR(os.lstat(home).st_mode):
+        os.unlink(home)  # put there in its place: what it points to is not ours
+        return
+    pending = [home]
+    number = 0
+    while pending:
+        doomed = pending.pop()
+        os.chmod(doomed, 0o700)  # its owner may have taken its own rights away
+        with os.scandir(doomed) as entries:
+            inside = list(entries)
+        for entry in inside:
+            if entry.is_dir(follow_symlinks=False):
+                number += 1
+                os.chmod(entry.path, 0o700)
+                os.rename(entry.path, f"{home}~{number}")
+                pending.append(f"{home}~{number}")
+            else:
+                os.unlink(entry.path)
+        os.rmdir(doomed)

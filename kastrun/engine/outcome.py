@@ -54,7 +54,8 @@ def decide(
     if breach is not None:
         return Outcome("fail", of_breach(breach))
     if done is None:
-        return Outcome("fail", Cause("no_done", f"it exited 0 after {records} records, but never said done"))
+        said = f"it exited 0 after {records} record{'' if records == 1 else 's'}, but never said done"
+        return Outcome("fail", Cause("no_done", said))
     return _said(done)
 
 

@@ -70,7 +70,6 @@ def without_process(job: Job, outcome: Outcome, *, ready: float, clock: Clock) -
 
 def _failure(life: Life, cause: Cause | None) -> Failure:
     exit_, done = life.exit, life.decoder.done
-    counts = life.decoder.counts
     return Failure(
         message=cause.message
         if cause
@@ -82,7 +81,7 @@ def _failure(life: Life, cause: Cause | None) -> Failure:
         line=cause.line if cause else None,
         line_number=cause.line_number if cause else None,
         stderr=life.stderr.text(),
-        records=counts.finding + counts.asset + counts.log + counts.artifact,
+        records=life.decoder.records,
     )
 
 

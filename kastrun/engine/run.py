@@ -144,8 +144,7 @@ class Engine:
         """Last line, artifacts, outcome: everything that comes after the process."""
         await life.close()
         decoder = life.decoder
-        records = decoder.counts.finding + decoder.counts.asset + decoder.counts.log
-        outcome = decide(life.cause, life.exit, decoder.done, decoder.breach, records)
+        outcome = decide(life.cause, life.exit, decoder.done, decoder.breach, decoder.records)
         trouble = await self._take_artifacts(life, emit)
         if trouble is not None and outcome.status in {"ok", "partial", "skipped"}:
             outcome = Outcome("fail", trouble)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from imports_of import imports
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "kastrun"
@@ -86,20 +87,6 @@ def sources() -> dict[str, str]:
 
 def room_of(module: str) -> str:
     return module.split("/")[0].removesuffix(".py")
-
-
-def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and dotted name of everything imported; `from kastrun import x` is kastrun.x."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                yield node.lineno, "." * node.level
-            elif node.module == "kastrun":
-                yield from ((node.lineno, f"kastrun.{alias.name}") for alias in node.names)
-            else:
-                yield node.lineno, node.module or ""
 
 
 def edges(module: str, tree: ast.AST) -> Iterator[tuple[int, str]]:

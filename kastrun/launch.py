@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from posixpath import join
 
 from kastrun.model import Http, Job, JsonObject, Limits, Plugin, SecretRef, Target
+from kastrun.profile.secrets import reference
 from kastrun.protocol import jobline
 
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -65,7 +66,11 @@ class Station:
             secrets.append(self.read_secret(value))
             return secrets[-1]
 
-        options = {name: revealed(value) for name, value in job.options.items()}
+        secret = self.plugin.secret_options
+        options = {
+            name: revealed(reference(value) if name in secret and isinstance(value, dict) else value)
+            for name, value in job.options.items()
+        }
         headers = {name: revealed(value) for name, value in self.http.headers.items()}
         http: JsonObject = {
             "user_agent": self.http.user_agent,

@@ -28,6 +28,7 @@ from kastrun.model import (
     TargetEntry,
     Verdict,
 )
+from kastrun.profile.options import default_options
 from kastrun.scope import Scope
 from kastrun.targets import Seen, convert
 
@@ -73,7 +74,7 @@ def select(profile: Profile, plugins: Mapping[str, Plugin], missing: Mapping[str
     named = profile.plugins
     for name in sorted(plugins if named is None else named):
         plugin = plugins[name]
-        choice = PluginChoice(name=name, if_missing="skip") if named is None else named[name]
+        choice = _unnamed(plugin) if named is None else named[name]
         verdict = _verdict(profile, plugin, choice, missing.get(name))
         if not choice.enabled:
             left_out.append(_out(name, "disabled", "switched off in the profile"))
@@ -83,6 +84,11 @@ def select(profile: Profile, plugins: Mapping[str, Plugin], missing: Mapping[str
             chosen.append(_choose(profile, plugin, choice, verdict))
     chosen.sort(key=lambda each: (each.priority, each.plugin.name))
     return Selection(chosen=tuple(chosen), left_out=tuple(left_out))
+
+
+def _unnamed(plugin: Plugin) -> PluginChoice:
+    """What a profile that names no plugin says of each: its own defaults, and no harm if it cannot run."""
+    return PluginChoice(name=plugin.name, if_missing="skip", options=default_options(plugin))
 
 
 def _verdict(profile: Profile, plugin: Plugin, choice: PluginChoice, missing: str | None) -> Verdict | None:
@@ -95,6 +101,10 @@ def _verdict(profile: Profile, plugin: Plugin, choice: PluginChoice, missing: st
             reason="requires_missing",
             message=missing,
         )
+    absent = sorted(set(plugin.options_schema.get("required", ())) - choice.options.keys())
+    if profile.plugins is None and absent:
+        message = f"it needs the option `{absent[0]}`: name it in the profile as [plugins.{plugin.name}]"
+        return Verdict(status="skipped", reason="options_invalid", message=message)
     return None
 
 

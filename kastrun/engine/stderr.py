@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kastrun.protocol import Redactor
+
 HEAD = 8 << 10
 TAIL = 56 << 10
-_REDACTED = b"[redacted]"
+_WIDEST = len("\\ud83d\\ude00")
+"""The most bytes that one character of a secret takes, escaped as JSON may escape it."""
 
 
 class Stderr:
     """Keeps the first 8 and the last 56 KiB."""
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
-        self._secrets = sorted((secret.encode() for secret in secrets), key=len, reverse=True)
-        self._longest = max(map(len, self._secrets), default=1)
+        self._redactor = Redactor(secrets)
+        self._longest = max((_WIDEST * len(secret) for secret in secrets), default=1)
         self._held = b""
         self._head = bytearray()
         self._tail = bytearray()
@@ -26,27 +29,22 @@ class Stderr:
 
     def feed(self, data: bytes) -> None:
         """Take what came."""
-        if not self._secrets:
+        if not self._redactor:
             self._keep(data)
             return
-        data = self._redact(self._held + data)
+        data = self._redactor.data(self._held + data)
         cut = max(0, len(data) - self._longest + 1)
         self._held = data[cut:]
         self._keep(data[:cut])
 
     def text(self) -> str:
         """What was kept, with a line that says how much was not."""
-        self._keep(self._redact(self._held))
+        self._keep(self._redactor.data(self._held))
         self._held = b""
         self._trim()
         head, tail = bytes(self._head), bytes(self._tail)
         gap = f"\n… {self._dropped} bytes left out …\n".encode() if self._dropped else b""
         return (head + gap + tail).decode(errors="replace")
-
-    def _redact(self, data: bytes) -> bytes:
-        for secret in self._secrets:
-            data = data.replace(secret, _REDACTED)
-        return data
 
     def _keep(self, data: bytes) -> None:
         room = HEAD - len(self._head)

@@ -1,0 +1,79 @@
+"""What makes two findings the same one, over runs and versions (protocol section 6).
+
+A digest of who found which weakness where. Title, severity, evidence, version and time are
+left out, so that a better description or a later run does not make a new finding of it.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from kastrun.protocol.messages import Finding, Location
+
+_Value = TypeVar("_Value")
+
+
+class Place(Struct, frozen=True, kw_only=True, gc=False):
+    """The part of a location that counts: always these seven members, null where absent.
+
+    In the order that RFC 8785 section 3.2.3 wants, so that its encoding is canonical as it
+    stands: msgspec escapes strings as section 3.2.2.2 does, and the only number is an integer.
+    """
+
+    file: str | None
+    host: str | None
+    method: str | None
+    param: str | None
+    port: int | None
+    proto: str | None
+    url: str | None
+
+
+NOWHERE: Final = Place(file=None, host=None, method=None, param=None, port=None, proto=None, url=None)
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def fingerprint(plugin: str, target: str, finding: Finding) -> str:
+    """`k1:` and 64 hexadecimal digits. `target` is the canonical text of the finding's target."""
+    return f"k1:{sha256(canonical(plugin, target, finding)).hexdigest()}"
+
+
+def canonical(plugin: str, target: str, finding: Finding) -> bytes:
+    """The canonical JSON (RFC 8785) that is digested."""
+    place = None if finding.location is UNSET else reduce(finding.location)
+    return _encode(("k1", plugin, finding.rule, target, place, _or_none(finding.key)))
+
+
+def reduce(location: Location) -> Place | None:
+    """What of `location` counts; None where nothing does, as if there were no location."""
+    place = Place(
+        file=_or_none(location.file),
+        host=_or_none(location.host),
+        method=_or_none(location.method),
+        param=_or_none(location.param),
+        port=_or_none(location.port),
+        proto=_or_none(location.proto),
+        url=None if location.url is UNSET else reduce_url(location.url),
+    )
+    return None if place == NOWHERE else place
+
+
+def reduce_url(url: str) -> str:
+    """`url` without its fragment and the values of its query; names keep their order and repeats.
+
+    `https://a.example/s?q=1&page=2&q=3#top` gives `https://a.example/s?q&page&q`. Nothing is
+    decoded, folded or sorted; empty pieces of a query go, and with the last one the `?`.
+    """
+    before, _, _ = url.partition("#")
+    path, _, query = before.partition("?")
+    names = "&".join(piece.partition("=")[0] for piece in query.split("&") if piece) if query else ""
+    return f"{path}?{names}" if names else path
+
+
+def _or_none(value: _Value | UnsetType) -> _Value | None:
+    return None if isinstance(value, UnsetType) else value

@@ -1,0 +1,166 @@
+"""What of a job's messages is kept: order, targets, limits, counts, and the bodies to write.
+
+Messages come in one by one, already read and fitting their schema; bytes and lines are the
+codec's. The clock is the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+from msgspec import UNSET, structs
+
+from kastrun.model import Counts
+from kastrun.protocol import certain, explain
+from kastrun.protocol.exact import Reading
+from kastrun.protocol.explain import Refused
+from kastrun.protocol.messages import (
+    TYPES,
+    Artifact,
+    Asset,
+    Custom,
+    Done,
+    Finding,
+    Known,
+    Log,
+    Message,
+    Progress,
+)
+from kastrun.protocol.redact import Redactor
+
+MESSAGES_PER_SECOND: Final = 10
+NAMES_KEPT: Final = 20
+"""So many unknown fields are remembered by name; a hostile plugin could invent a million."""
+NAME_LENGTH: Final = 64
+
+Item: TypeAlias = tuple[Message, bytes]
+"""A message and its *body*: what follows the engine's own members in the journal's line.
+
+The body is the message's JSON object without its `type`, `target` and `at`, and without what
+opens it: it begins with a comma, or is `}` alone, so that `envelope + body` is a whole object
+where the envelope is `{"type":"finding",…` without a comma at its end. The plugin's `at` is
+`observed_at` in it, unknown fields are under `extra`, an `x-` message is under `data`.
+"""
+
+_TARGETED: Final = (Finding, Asset, Log)
+_LIMITED_BY_TIME: Final = (Log, Progress)
+_AT: Final = b',"at"'
+_OBSERVED: Final = b',"observed_at"'
+_OPENING: Final[dict[Any, int]] = {kind: len(f'{{"type":"{name}"') for name, kind in TYPES.items()}
+
+
+class Intake:
+    """One job's messages as they come; see `codec.Decoder` for the public members."""
+
+    def __init__(self, targets: frozenset[str], max_records: int, secrets: Sequence[str]) -> None:
+        self.done: Done | None = None
+        self.counts = Counts()
+        self.records = 0
+        self.warnings: dict[str, int] = {}
+        self.unknown_fields: list[str] = []
+        self.redactor = Redactor(secrets)
+        self._targets = targets
+        self._target_sizes = {value: len(b',"target":' + certain.encode(value)) for value in targets}
+        self._several = len(targets) > 1
+        self._max_records = max_records
+        self._second = float("-inf")
+        self._in_second = 0
+
+    def take(self, message: Known, encoding: bytes, now: float, items: list[Item]) -> Refused | None:
+        """Appends a message to `items` if it is one to keep. Returns the breach, where it is one."""
+        if self.done is not None:
+            return explain.plain("after_done", "a line came after `done`")
+        kind = type(message)
+        start = _OPENING[kind]
+        if isinstance(message, _TARGETED):
+            target = message.target
+            if target is not UNSET:
+                if target not in self._target_sizes:
+                    return explain.foreign_target(kind.__name__.lower(), target, self._targets)
+                start += self._target_sizes[target]
+            elif self._several and kind is Finding:
+                return explain.no_target(self._targets)
+        elif isinstance(message, Done):
+            return self._end(message)
+        if isinstance(message, _LIMITED_BY_TIME):
+            if self._throttled(now):
+                return None
+        elif self.records >= self._max_records:
+            return self._too_many()
+        else:
+            self.records += 1
+        self._tally(kind)
+        body = encoding[start:]
+        items.append((message, _OBSERVED + body[len(_AT) :] if body.startswith(_AT) else body))
+        return None
+
+    def take_reading(self, reading: Reading, now: float, items: list[Item]) -> Refused | None:
+        """The same for a message that was read exactly: unknown fields, `x-` types, secrets out."""
+        if self.done is not None:
+            return explain.plain("after_done", "a line came after `done`")
+        if reading.replaced:
+            self._warn("utf8_replaced")
+        for name in reading.unknown:
+            self._unknown(name)
+        message, extra = reading.message, reading.extra
+        if self.redactor:
+            message, extra = self.redactor.message(message), self.redactor.value(extra)
+        if isinstance(message, Custom):
+            return self._take_custom(message, items)
+        kept = len(items)
+        refused = self.take(message, certain.encode(message), now, items)
+        if extra and len(items) > kept:
+            items[-1] = (message, items[-1][1][:-1] + b',"extra":' + certain.encode(extra) + b"}")
+        return refused
+
+    def _take_custom(self, message: Custom, items: list[Item]) -> Refused | None:
+        if self.records >= self._max_records:
+            return self._too_many()
+        self.records += 1
+        target = message.data.get("target")
+        if isinstance(target, str) and target in self._targets:
+            message = structs.replace(message, target=target)
+        items.append((message, b',"data":' + certain.encode(message.data) + b"}"))
+        return None
+
+    def _end(self, done: Done) -> Refused | None:
+        for target in done.failed_targets or ():
+            if target not in self._targets:
+                return explain.foreign_target("done", target, self._targets)
+        self.done = done
+        return None
+
+    def _too_many(self) -> Refused:
+        return explain.plain("too_many_records", f"this is one more record than {self._max_records:,}")
+
+    def _throttled(self, now: float) -> bool:
+        """Whether this `log` or `progress` is one too many in its second (rule 4)."""
+        if not 0 <= now - self._second < 1:
+            self._second, self._in_second = now, 0
+        self._in_second += 1
+        if self._in_second <= MESSAGES_PER_SECOND:
+            return False
+        self.counts.dropped += 1
+        self._warn("dropped_messages")
+        return True
+
+    def _tally(self, kind: type[Known]) -> None:
+        counts = self.counts
+        if kind is Finding:
+            counts.finding += 1
+        elif kind is Asset:
+            counts.asset += 1
+        elif kind is Log:
+            counts.log += 1
+        elif kind is Artifact:
+            counts.artifact += 1
+
+    def _warn(self, word: str) -> None:
+        self.warnings[word] = self.warnings.get(word, 0) + 1
+
+    def _unknown(self, name: str) -> None:
+        self._warn("unknown_field")
+        name = self.redactor.text(name)
+        if name not in self.unknown_fields and len(self.unknown_fields) < NAMES_KEPT:
+            self.unknown_fields.append(name[:NAME_LENGTH])

@@ -7,9 +7,11 @@ rooms above decide.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from kastrun.model import Problem
 from kastrun.schema import KeyPath, SchemaProblem
@@ -18,8 +20,7 @@ from kastrun.toml_tree import Tree
 Of = Literal["key", "value"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where something stands; like the fields of the same names of a Problem."""
 
     file: str | None = None

@@ -15,6 +15,7 @@ from kastrun.model import JsonObject, Problem
 WIDTH: Final = 100
 """Columns of source that are shown at most."""
 
+_FIELDS: Final = ("level", "rule", "message", "hint", "path", "file", "line", "column", "width", "text")
 _TAB: Final = 4
 _INVISIBLE: Final = frozenset("\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u2060\ufeff\u061c") | {
     chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -42,7 +43,7 @@ def closing(problems: Sequence[Problem]) -> str:
 
 def to_json(problems: Sequence[Problem]) -> list[JsonObject]:
     """One object a problem, with the fields of `Problem`; what is absent is null."""
-    return [{name: getattr(problem, name) for name in Problem.__slots__} for problem in problems]
+    return [{name: getattr(problem, name) for name in _FIELDS} for problem in problems]
 
 
 def visible(text: str) -> str:

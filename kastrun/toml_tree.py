@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
+
+from msgspec import Struct
 
 from kastrun.schema import KeyPath
 
@@ -22,8 +23,7 @@ _KEYS: Final = ("bare_key", "quoted_key", "dotted_key")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(Struct, frozen=True, kw_only=True):
     """A stretch of one line: `text` is the whole line without its end, `width` at least 1."""
 
     line: int
@@ -32,13 +32,12 @@ class Position:
     text: str
 
 
-@dataclass(slots=True)
-class _Spot:
+class _Spot(Struct):
     """One key or element: its nodes, and what is below it by name or index."""
 
     key: Node
     value: Node
-    inner: dict[str | int, _Spot] = field(default_factory=dict)
+    inner: dict[str | int, _Spot] = {}
 
 
 class Tree:

@@ -10,19 +10,19 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from kastrun.toml_tree import Position, Tree
 
 _WHERE: Final = re.compile(
-    r"^(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$", re.S
+    r"^(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$", re.DOTALL
 )
 _TOKEN: Final = re.compile(r"[^\s,#\]\}=]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyntaxProblem:
+class SyntaxProblem(Struct, frozen=True, kw_only=True):
     """Why a file is not TOML, and where."""
 
     position: Position
@@ -63,6 +63,19 @@ def _statement(message: str, hint: str) -> _Words:
     def words(tree: Tree, position: Position) -> SyntaxProblem:
         key = tree.key_before(position.line, position.column)
         return SyntaxProblem(position=key, message=message, hint=hint)
+
+    return words
+
+
+def _token(message: str, hint: str) -> _Words:
+    """Blames the whole word that begins here."""
+
+    def words(tree: Tree, position: Position) -> SyntaxProblem:
+        token = _TOKEN.match(position.text, position.column - 1)
+        width = len(token.group()) if token else 1
+        return SyntaxProblem(
+            position=tree.point(position.line, position.column, width), message=message, hint=hint
+        )
 
     return words
 
@@ -120,5 +133,5 @@ _PHRASES: Final[dict[str, _Words]] = {
     "Unescaped '\\'": _here("unknown escape after \\", _ESCAPE),
     "Invalid hex value": _here("\\u needs four and \\U eight hexadecimal digits", _ESCAPE),
     "Escaped character is not": _here("this escape is no Unicode character", _ESCAPE),
-    "Invalid date or datetime": _here("there is no such date", "a date is 2026-11-23, a time 19:05:00"),
+    "Invalid date or datetime": _token("there is no such date", "a date is 2026-11-23, a time 19:05:00"),
 }

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
+
+from msgspec import Struct
 
 from kastrun import resources
 from kastrun.errors import ProfileError
@@ -43,8 +44,7 @@ class Catalogue(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Struct, frozen=True, kw_only=True):
     """All that is known of a profile: it (None where something is wrong), the problems, the catalogue."""
 
     profile: Profile | None
@@ -96,14 +96,13 @@ def load_profile(
     return Loaded(profile=None if failed else profile, problems=tuple(problems), catalogue=catalogue)
 
 
-@dataclass(slots=True)
-class _Chain:
+class _Chain(Struct):
     """A profile and all that it extends, the deepest first."""
 
-    layers: list[Layer] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    layers: list[Layer] = []
+    problems: list[Problem] = []
     unread: bool = False
-    _open: list[tuple[Path, str]] = field(default_factory=list)
+    _open: list[tuple[Path, str]] = []
 
     def follow(self, path: Path, shown: str) -> None:
         file = read_toml(path, shown)

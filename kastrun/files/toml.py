@@ -6,9 +6,10 @@ Floor 3. Values are tomllib's; nothing here knows what they mean.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from kastrun.model import JsonObject, Problem
 from kastrun.places import TomlSource
@@ -20,13 +21,12 @@ DEPTH: Final = 32
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TomlFile:
+class TomlFile(Struct, frozen=True, kw_only=True):
     """What was read: a document (None where it could not be), its source for places, and the problems."""
 
     document: JsonObject | None
     source: TomlSource
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = []
 
 
 def why_unreadable(error: OSError) -> str:

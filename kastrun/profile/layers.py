@@ -8,29 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import dataclass, field
 from posixpath import isabs, join, normpath
 from typing import Any
+
+from msgspec import Struct, field
 
 from kastrun.model import JsonObject
 from kastrun.places import Nowhere, Of, Place, Source
 from kastrun.schema import KeyPath
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(Struct, frozen=True, kw_only=True):
     """A document and where its keys stand."""
 
     document: JsonObject
     source: Source
 
 
-@dataclass(slots=True)
-class Merged:
+class Merged(Struct):
     """The document that layers make together. It is itself a Source, for all of them."""
 
-    document: JsonObject = field(default_factory=dict)
-    origins: dict[KeyPath, Source] = field(default_factory=dict)
+    document: JsonObject = {}
+    origins: dict[KeyPath, Source] = {}
     source: Source = field(default_factory=Nowhere)
 
     def at(self, path: KeyPath, of: Of) -> Place:

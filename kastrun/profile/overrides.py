@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from kastrun.model import JsonObject, Problem
 from kastrun.places import FlagSource, Notes, Source
@@ -20,8 +21,7 @@ _KEY: Final = re.compile(r"""\s*(?P<key>(?:[^="']|"[^"]*"|'[^']*')+)=(?P<value>.
 _FORM_HINT: Final = "write --set KEY=VALUE, such as --set limits.job_timeout=30s"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overrides:
+class Overrides(Struct, frozen=True, kw_only=True):
     """The flags, as they were given; `sets` are the ``KEY=VALUE`` of each `--set`.
 
     `targets` stand instead of the profile's (its `targets_from` included), `exclude` is
@@ -112,7 +112,7 @@ def _set(text: str, notes: Notes, folder: str, home: str) -> Layer | None:
         return None
     source = FlagSource("--set", form["value"], form["key"])
     if path[0] == "extends":
-        notes.add((), "bad_set", "`extends` works in files only", source=source, at="key")
+        notes.add(("extends",), "bad_set", "`extends` works in files only", source=source, at="key")
         return None
     document: JsonObject = {}
     inner = document

@@ -8,6 +8,6 @@ TOML, lines or columns. jsonschema decides; it is imported only for documents th
 
 from kastrun.schema.check import SchemaProblem, check
 from kastrun.schema.defaults import fill_defaults, resolve
-from kastrun.schema.words import KeyPath, near
+from kastrun.schema.problem import KeyPath, near
 
 __all__ = ["KeyPath", "SchemaProblem", "check", "fill_defaults", "near", "resolve"]

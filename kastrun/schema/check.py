@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from kastrun import resources
 from kastrun.model import JsonObject
+from kastrun.schema.problem import SchemaProblem
 from kastrun.schema.quick import accepts
-from kastrun.schema.words import SchemaProblem, describe
 
 __all__ = ["SchemaProblem", "check"]
 
@@ -25,6 +25,8 @@ def check(schema: str | JsonObject, document: object) -> list[SchemaProblem]:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import SPECIFICATIONS
     from referencing.exceptions import Unresolvable
+
+    from kastrun.schema.words import describe
 
     validator = Draft202012Validator(rules, registry=SPECIFICATIONS)
     try:

@@ -7,14 +7,14 @@ words what a value must be, `x-later` lists keys that a later release will know.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from kastrun.schema.problem import SchemaProblem, near
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
-KeyPath = tuple[str | int, ...]
 LATER: Final = "not in this release of kastrun; a later one will know it"
 
 _TYPES: Final = {
@@ -26,26 +26,6 @@ _TYPES: Final = {
     "object": "a table",
     "null": "nothing",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SchemaProblem:
-    """One misfit: where (key path, and whether the key or its value is wrong), what, and a hint."""
-
-    path: KeyPath
-    rule: str
-    message: str
-    hint: str | None = None
-    at: Literal["key", "value"] = "value"
-
-
-def near(word: str, known: Iterable[str]) -> str | None:
-    """``did you mean `x`?`` where a known word is close to `word`."""
-    from difflib import get_close_matches
-
-    by_small = {each.lower(): each for each in known}
-    found = get_close_matches(word.lower(), list(by_small), n=1, cutoff=0.6)
-    return f"did you mean `{by_small[found[0]]}`?" if found else None
 
 
 def describe(error: ValidationError) -> Iterator[SchemaProblem]:
@@ -60,7 +40,7 @@ def describe(error: ValidationError) -> Iterator[SchemaProblem]:
         return
     rule, say = _PLAIN.get(str(error.validator), ("bad_value", lambda error: error.message))
     hint = None
-    if rule == "unknown_value" and isinstance(error.instance, str):
+    if error.validator == "enum" and isinstance(error.instance, str):
         hint = near(error.instance, [str(each) for each in error.validator_value])
     yield SchemaProblem(path=tuple(error.absolute_path), rule=rule, message=say(error), hint=hint)
 

@@ -7,8 +7,9 @@ only where there is one, for pydantic is the slowest import of all.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+
+from msgspec import Struct, field
 
 from kastrun import resources
 
@@ -16,8 +17,7 @@ Color = Literal["auto", "always", "never"]
 PREFIX: Final = "KASTRUN_"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """The tool's settings. `origins` has where each that is not a default came from.
 
     `plugin_dirs` are absolute; `runs_dir` is relative to the working directory or absolute.
@@ -27,11 +27,10 @@ class Settings:
     runs_dir: str = "runs"
     max_workers: int = field(default_factory=lambda: default_workers())
     color: Color = "auto"
-    origins: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
+class Provenance(Struct, frozen=True, kw_only=True):
     """One line of `kastrun settings`: a setting, its value, where that came from, what it is for."""
 
     name: str

@@ -1,0 +1,85 @@
+"""The tables of the reference pages, generated from the schemas and written between their markers.
+
+Run it after changing a schema: `python docs/tables.py`. A test fails while a page differs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kastrun import resources
+from kastrun.schema import resolve
+from kastrun.settings import Settings, provenance
+
+DOCS = Path(__file__).resolve().parent
+_BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true, false"}
+_TYPES |= {"array": "list", "object": "table"}
+
+
+def profile_table() -> str:
+    """One row a key of the profile."""
+    return _table(("key", "value", "default", "meaning"), _rows(resources.schema("profile")))
+
+
+def settings_table() -> str:
+    """One row a setting."""
+    rows = [
+        (f"`{each.name}`", f"`KASTRUN_{each.name.upper()}`", f"`{_toml(each.value)}`", each.purpose)
+        for each in provenance(Settings())
+    ]
+    return _table(("key", "variable", "default", "meaning"), iter(rows))
+
+
+def _rows(root: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    tables = [("", root)]
+    tables += [(f"{name}.", root["$defs"][name]) for name in ("limits", "http")]
+    tables += [("plugins.NAME.", root["$defs"]["choice"])]
+    for prefix, table in tables:
+        for name, schema in table["properties"].items():
+            inner = {**resolve(root, schema["$ref"]), **schema} if "$ref" in schema else schema
+            default = f"`{_toml(inner['default'])}`" if inner.get("default") not in (None, {}) else ""
+            yield f"`{prefix}{name}`", _value(inner), default, inner["description"].replace("|", "\\|")
+
+
+def _value(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return " ".join(f"`{each}`" for each in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "minimum" in schema:
+        return f"{schema['minimum']} … {schema['maximum']}"
+    if "anyOf" in schema:
+        return "duration"
+    return _TYPES[schema["type"]]
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = ["|".join(("", *row, "")) for row in (head, tuple("-" for _ in head), *rows)]
+    return "\n".join(lines) + "\n"
+
+
+TABLES = {"profile": profile_table, "settings": settings_table}
+
+
+def filled(text: str) -> str:
+    """A page with every table as it must be."""
+    return _BLOCK.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], text)
+
+
+def pages() -> list[Path]:
+    """The pages that hold a generated table."""
+    return [path for path in sorted(DOCS.glob("*.md")) if _BLOCK.search(path.read_text(encoding="utf-8"))]
+
+
+if __name__ == "__main__":
+    for page in pages():
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo '{"type":"done","status":"ok"}'

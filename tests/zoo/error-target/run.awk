@@ -1,0 +1,2 @@
+#!/usr/bin/awk -f
+END { print "{\"type\":\"done\",\"status\":\"error\",\"error\":{\"kind\":\"target\",\"message\":\"a target fault\"}}" }

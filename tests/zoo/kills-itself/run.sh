@@ -1,0 +1,5 @@
+#!/bin/bash
+read -r job
+echo '{"type":"finding","rule":"r","title":"t","severity":"low"}'
+echo '{"type":"done","status":"ok"}'
+kill -9 $$

@@ -1,0 +1,2 @@
+#!/nowhere/bin/python9
+print("never")

@@ -1,0 +1,259 @@
+"""Whole runs of zoo plugins as real processes, and what must hold after every one of them.
+
+`run` writes nothing but what it is told to, starts `python -m kastrun`, and checks the
+journal, the folder and the process table before it gives anything back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from kastrun import resources
+
+ZOO = Path(__file__).parent / "zoo"
+RECORDS = ("finding", "asset", "log", "artifact")
+LIMIT_S = 60
+_MOST_LINES = 400  # of one type are held against the schema: the next fifty thousand are alike
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A run that is over: exit code, both streams, the journal's events, run.json (None without one)."""
+
+    code: int
+    stdout: str
+    stderr: str
+    folder: Path
+    events: list[dict[str, Any]] = field(repr=False)
+    summary: dict[str, Any] | None = field(repr=False)
+
+    def of(self, kind: str, plugin: str | None = None) -> list[dict[str, Any]]:
+        """The events of a type, perhaps of one plugin only."""
+        return [e for e in self.events if e["type"] == kind and plugin in {None, e.get("plugin")}]
+
+    def result(self, plugin: str) -> dict[str, Any]:
+        """The one result of a plugin that had one job."""
+        (result,) = self.of("result", plugin)
+        return result
+
+
+def write_profile(
+    folder: Path,
+    plugins: Iterable[str] | Mapping[str, str] = (),
+    *,
+    targets: Sequence[str] = ("127.0.0.1",),
+    zoo: Path = ZOO,
+    top: str = "",
+    tables: str = "",
+) -> Path:
+    """`scan.toml` in `folder`: plugins by name, or by name with the lines of their tables."""
+    lines = plugins if isinstance(plugins, Mapping) else dict.fromkeys(plugins, "")
+    text = (
+        f"schema = 1\ntargets = {json.dumps(list(targets))}\nplugin_dirs = [{json.dumps(str(zoo))}]\n{top}\n"
+    )
+    text += tables + "\n" + "".join(f"[plugins.{name}]\n{own}\n" for name, own in lines.items())
+    path = folder / "scan.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """What kastrun is started with: nothing of the developer's own settings or terminal."""
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8", "TERM": "dumb"} | more
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """argv of kastrun as a process."""
+    return [sys.executable, "-m", "kastrun", *map(str, arguments)]
+
+
+def kastrun(
+    home: Path,
+    *arguments: str | Path,
+    stdin: str | None = "",
+    env: Mapping[str, str] | None = None,
+    **more: Any,
+) -> subprocess.CompletedProcess[str]:
+    """Any kastrun command, run in `home` to its end."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=home,
+        env=environment(home, **(env or {})),
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=LIMIT_S,
+        check=False,
+        **more,
+    )
+
+
+def run(home: Path, profile: Path, *arguments: str | Path, complete: bool = True, **more: Any) -> Ran:
+    """A run of `profile` into `home/out`, held against every invariant."""
+    done = kastrun(home, profile, "-o", "out", *arguments, **more)
+    return finished(home / "out", done.returncode, done.stdout, done.stderr, complete=complete)
+
+
+def finished(folder: Path, code: int, stdout: str, stderr: str, *, complete: bool = True) -> Ran:
+    """What a run left in `folder`, checked."""
+    events = read_journal(folder)
+    summary = folder / "run.json"
+    ran = Ran(
+        code=code,
+        stdout=stdout,
+        stderr=stderr,
+        folder=folder,
+        events=events,
+        summary=json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else None,
+    )
+    check(ran, complete=complete)
+    return ran
+
+
+def read_journal(folder: Path) -> list[dict[str, Any]]:
+    """Every line as an object; there must be no torn one."""
+    data = (folder / "journal.jsonl").read_bytes()
+    assert data.endswith(b"\n"), data[-200:]
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def check(ran: Ran, *, complete: bool = True) -> None:
+    """What holds after every run, whatever the plugins did."""
+    check_journal(ran.events, complete=complete)
+    assert not (ran.folder / "work").exists()
+    assert (ran.folder.stat().st_mode & 0o777) == 0o700
+    assert left_over(ran.folder, jobs_of(ran.events)) == []
+    if ran.summary is not None:
+        check_summary(ran)
+    else:
+        assert ran.code == 5
+    assert "a bug in kastrun" not in ran.stderr, ran.stderr
+
+
+def check_journal(events: list[dict[str, Any]], *, complete: bool = True) -> None:
+    """Order, numbers, shapes, and one result for each job."""
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    _check_schema(events)
+    first, last = events[0], events[-1]
+    assert first["type"] == "run"
+    assert [event["type"] for event in events].count("run") == 1
+    results = [event for event in events if event["type"] == "result"]
+    assert len({result["job"] for result in results}) == len(results), "two results for one job"
+    _check_lives(events)
+    if complete:
+        assert len(results) == first["planned"]
+        assert (last["type"], last["status"]) == ("end", "complete")
+    if last["type"] == "end":
+        counts: dict[str, int] = {}
+        for result in results:
+            counts[result["status"]] = counts.get(result["status"], 0) + 1
+        assert last["counts"] == counts
+
+
+def _check_schema(events: list[dict[str, Any]]) -> None:
+    seen: dict[str, int] = {}
+    for event in events:
+        seen[event["type"]] = seen.get(event["type"], 0) + 1
+        if seen[event["type"]] <= _MOST_LINES:
+            problems = [
+                f"{error.json_path}: {error.message}" for error in journal_schema().iter_errors(event)
+            ]
+            assert problems == [], (event, problems)
+
+
+@cache
+def journal_schema() -> jsonschema.Draft202012Validator:
+    """The published schema of a journal line."""
+    return jsonschema.Draft202012Validator(resources.schema("journal"))
+
+
+def _check_lives(events: list[dict[str, Any]]) -> None:
+    """Records stand between their job's start and its result, and are as many as the result says."""
+    running: dict[str, dict[str, int]] = {}
+    for event in events:
+        job, kind = event.get("job", ""), event["type"]
+        if kind == "start":
+            assert job not in running
+            running[job] = dict.fromkeys(RECORDS, 0)
+        elif kind == "result":
+            said = running.pop(job, None)
+            if said is not None and event["reason"] != "bad_artifact":
+                said["artifact"] = event["counts"]["artifact"]  # announced ones: not all of them exist
+                assert {key: event["counts"][key] for key in RECORDS} == said
+        elif kind in RECORDS:
+            running[job][kind] += 1
+        elif kind not in {"run", "end"}:
+            assert job in running
+    assert running == {}, "started, and without a result"
+
+
+def check_summary(ran: Ran) -> None:
+    """run.json tells of every job that has a result, and of the exit code."""
+    summary = ran.summary
+    assert summary is not None
+    results = {event["job"]: event["status"] for event in ran.of("result")}
+    assert {job["job"]: job["status"] for job in summary["jobs"]} == results
+    assert summary["exit"]["code"] == ran.code
+    assert summary["coverage"]["planned"] == ran.events[0]["planned"]
+
+
+def jobs_of(events: Iterable[dict[str, Any]]) -> set[str]:
+    """The ids of the jobs that were started."""
+    return {event["job"] for event in events if event["type"] == "start"}
+
+
+def left_over(folder: Path, jobs: set[str]) -> list[str]:
+    """Processes of a run: by the mark in their environment, by their folder, or by their program."""
+    return [f"{pid} {what}" for pid, what in _processes() if _belongs(pid, what, str(folder), jobs)]
+
+
+def _processes() -> Iterator[tuple[int, str]]:
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) != os.getpid():
+            try:
+                yield int(entry), Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except (OSError, UnicodeDecodeError):
+                continue
+
+
+def _belongs(pid: int, command_line: str, folder: str, jobs: set[str]) -> bool:
+    if f"{folder}/" in command_line or f"{ZOO}/" in command_line:
+        return True
+    try:
+        if os.readlink(f"/proc/{pid}/cwd").startswith(f"{folder}/"):
+            return True
+        marks = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return any(f"KASTRUN_JOB={job}".encode() in marks for job in jobs)
+
+
+def build(zoo: Path) -> None:
+    """Compile the animals that are written in C."""
+    for source in zoo.glob("*/run.c"):
+        subprocess.run(["gcc", "-O1", "-o", source.with_suffix(""), source], check=True, timeout=LIMIT_S)
+
+
+def copy_zoo(folder: Path, names: Iterable[str]) -> Path:
+    """Some animals in a folder of their own, to be changed or compiled."""
+    for name in names:
+        shutil.copytree(ZOO / name, folder / name)
+    return folder
+
+
+def signal_name(number: int) -> str:
+    """``SIGTERM`` for 15."""
+    return signal.Signals(number).name

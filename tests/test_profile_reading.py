@@ -178,7 +178,7 @@ KEYS = st.sampled_from(sorted(resources.schema("profile")["properties"])) | st.s
     ]
 )
 VALUES = st.recursive(
-    st.booleans() | st.integers(-2, 1100) | st.floats() | st.sampled_from(["", "15m", "0s", "both", "a.example"])
+    st.booleans() | st.integers(-2, 1100) | st.floats() | st.sampled_from(["", "15m", "0s", "both", "a.b"])
     | st.sampled_from(["10.0.0.0/99", "@", "@-", "*.a", "network:full", "nmap", "-"]) | st.text(max_size=4),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=10,

@@ -40,7 +40,8 @@ class Engine:
 
     `stations` has each job's plugin; `allowed` looks at the scope just before a start and
     returns why not; `sink` takes batches in order (and raises JournalError when it cannot
-    go on); `folder` is the run folder; `timeout_s` the run's own limit.
+    go on); `folder` is the run folder; `timeout_s` the run's own limit. `life` makes a job's
+    life: a watched one where somebody looks on (`kastrun.trial`).
     """
 
     jobs: Iterable[Job]
@@ -53,6 +54,7 @@ class Engine:
     clock: Clock
     control: Control
     family: Family
+    life: Callable[..., Life] = Life
 
     async def run(self) -> JournalError | None:
         """Run every job; why the sinks gave up, if they did. Nothing is left running in any case."""
@@ -115,7 +117,7 @@ class Engine:
             return
         try:
             station = self.stations[job.plugin]
-            life = Life(
+            life = self.life(
                 job, station, place, family=self.family, clock=self.clock, emit=emit, control=self.control
             )
             await emit(_event(self._started(life)))

@@ -19,7 +19,7 @@ FAILURES: Final[dict[str, Reason]] = {
     # before any process
     "manifest_invalid": Reason(
         "The plugin's manifest does not fit its schema.",
-        "run `kastrun plugins test NAME`: it names each key that is wrong",
+        "run `kastrun plugins list`: it names each key that is wrong",
     ),
     "protocol_unsupported": Reason(
         "The plugin speaks a version of the protocol that this kastrun does not.",
@@ -31,11 +31,11 @@ FAILURES: Final[dict[str, Reason]] = {
     ),
     "requires_missing": Reason(
         "A program that the plugin needs is absent or too old.",
-        'run `kastrun doctor` for the command that installs it, or set `if_missing = "skip"`',
+        'install it (`kastrun plugins list` says what is missing), or set `if_missing = "skip"`',
     ),
     "sandbox_unavailable": Reason(
         "The sandbox that the profile asks for cannot be enforced on this machine.",
-        "run `kastrun doctor`: it says what is missing; `[sandbox] level` says what may be fallen back to",
+        "run it on a machine that can; `[sandbox]` in the plugin's manifest says what it asks for",
     ),
     "spawn_failed": Reason(
         "The plugin's program could not be started.",
@@ -117,11 +117,11 @@ FAILURES: Final[dict[str, Reason]] = {
     ),
     "plugin_target": Reason(
         "The plugin says that the target cannot be reached or refuses.",
-        "check that the target is up and reachable from here, then run `kastrun resume RUN --retry-failed`",
+        "check that the target is up and reachable from here, then run the profile again",
     ),
     "plugin_transient": Reason(
         "The plugin met a passing fault each time it was tried.",
-        "try again later with `kastrun resume RUN --retry-failed`, or raise `[limits] attempts`",
+        "try again later, when the target or the service that it asked has recovered",
     ),
     "plugin_internal": Reason(
         "The plugin says that it has a bug.",
@@ -130,7 +130,7 @@ FAILURES: Final[dict[str, Reason]] = {
     # ourselves
     "host_error": Reason(
         "kastrun itself made a mistake.",
-        "report it with the crash file that is named; `kastrun resume RUN` runs the job again",
+        "report it with what is shown here, and run the profile again",
     ),
 }
 """A failed job has exactly one of these; the first cause wins."""
@@ -150,7 +150,7 @@ SKIPS: Final[dict[str, Reason]] = {
     ),
     "requires_missing": Reason(
         "A program that the plugin needs is absent, and the profile says skip.",
-        "run `kastrun doctor` for the command that installs it",
+        "install it; `kastrun plugins list` says what is missing",
     ),
     "upstream_failed": Reason(
         "A plugin that this one depends on did not succeed on the target.",

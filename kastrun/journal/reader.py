@@ -93,7 +93,7 @@ _probe = msgspec.json.Decoder(_Probe)
 def read(path: Path) -> Iterator[Entry | Damage]:
     """The entries of a journal in order, and its damage where it is.
 
-    Raises JournalError where it cannot be read, is empty, or is of a newer version.
+    An empty one has none. Raises JournalError where it cannot be read, or is of a newer version.
     """
     offset = 0
     try:
@@ -110,9 +110,12 @@ def read(path: Path) -> Iterator[Entry | Damage]:
 
 def _entry(line: bytes) -> Entry | None:
     try:
-        return Entry(_known.decode(line), line)
+        fact = _known.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _unknown(line)
+    if isinstance(fact, RunStarted):
+        _refuse_newer(fact.v)
+    return Entry(fact, line)
 
 
 def _unknown(line: bytes) -> Entry | None:
@@ -121,12 +124,17 @@ def _unknown(line: bytes) -> Entry | None:
         probe = _probe.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    if probe.type == "run" and probe.v > VERSION:
+    if probe.type == "run":
+        _refuse_newer(probe.v)
+    return Entry(None, line) if probe.type not in _TYPES else None
+
+
+def _refuse_newer(version: int) -> None:
+    if version > VERSION:
         raise JournalError(
-            f"this journal has version {probe.v}, this kastrun reads version {VERSION}",
+            f"this journal has version {version}, this kastrun reads version {VERSION}",
             hint="read it with the kastrun that wrote it, or a newer one",
         )
-    return Entry(None, line) if probe.type not in _TYPES else None
 
 
 _TYPES: frozenset[Any] = frozenset(

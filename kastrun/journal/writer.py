@@ -18,6 +18,7 @@ from typing import Self
 from kastrun.errors import JournalError, UsageError
 
 _BLOCK = 1 << 16
+_SEQ = re.compile(rb'^\{"seq":(\d+),', re.MULTILINE)
 _REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -103,22 +104,26 @@ class Journal:
         """Drop the half line that a crash left at the end; the size of what is whole."""
         size = os.fstat(self._fd).st_size
         whole = size
-        while whole and not (block := os.pread(self._fd, _BLOCK, max(0, whole - _BLOCK))).endswith(b"\n"):
-            cut = block.rfind(b"\n") + 1
-            whole = max(0, whole - _BLOCK) + cut
+        while whole:
+            start = max(0, whole - _BLOCK)
+            block = os.pread(self._fd, whole - start, start)
+            if block.endswith(b"\n"):
+                break
+            whole = start + block.rfind(b"\n") + 1
         if whole < size:
             os.ftruncate(self._fd, whole)
         return whole
 
     def _last_seq(self) -> int:
-        """The number of the last line, so that a resumed run goes on counting."""
-        end, line = self._size, b""
-        while end > 0 and line.count(b"\n") < 2:
+        """The number of the last line that has one, so that a resumed run goes on counting."""
+        end, text = self._size, b""
+        while end > 0:
             start = max(0, end - _BLOCK)
-            line = os.pread(self._fd, end - start, start) + line
+            text = os.pread(self._fd, end - start, start) + text
+            if numbers := _SEQ.findall(text if start == 0 else text.partition(b"\n")[2]):
+                return int(numbers[-1])
             end = start
-        match = re.match(rb'\{"seq":(\d+),', line.rstrip(b"\n").rpartition(b"\n")[2])
-        return int(match[1]) if match else 0
+        return 0
 
     def _broken(self, error: OSError) -> JournalError:
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))

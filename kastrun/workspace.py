@@ -123,7 +123,7 @@ def harvest(place: Place, run_folder: str, job_id: str) -> list[Harvested]:
     found = sorted(_files(place.artifacts))
     total = sum(size for _, size in found)
     if total > MAX_ARTIFACTS:
-        raise BadArtifact(f"{total >> 20} MiB of artifacts, {MAX_ARTIFACTS >> 20} are allowed a job")
+        raise BadArtifact(f"{total:,} bytes of artifacts, {_mebibytes(MAX_ARTIFACTS)} are allowed a job")
     harvested = [
         Harvested(path=path, size=size, sha256=_digest(f"{place.artifacts}/{path}")) for path, size in found
     ]
@@ -172,8 +172,12 @@ def _refuse_kind(path: str, status: os.stat_result) -> None:
         raise BadArtifact(f"the artifact {path!r} has another hard link")
     if status.st_size > MAX_ARTIFACT:
         raise BadArtifact(
-            f"the artifact {path!r} has {status.st_size >> 20} MiB, {MAX_ARTIFACT >> 20} are allowed"
+            f"the artifact {path!r} has {status.st_size:,} bytes, {_mebibytes(MAX_ARTIFACT)} are allowed"
         )
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size:,} ({size >> 20} MiB)"
 
 
 def _kind(mode: int) -> str:

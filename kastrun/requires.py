@@ -114,7 +114,10 @@ async def _probe(need: Requirement, family: Family) -> Found | str:
     folder = str(Path(program).parent)
     if need.match is None and need.min is None:
         return Found(folder=folder, version=None)
-    output = await _output((program, *need.probe[1:]), folder, family)
+    try:
+        output = await _output((program, *need.probe[1:]), folder, family)
+    except OSError as error:
+        return f"{program} is there, but cannot be started: {error.strerror or error}"
     if output is None:
         return f"{' '.join(need.probe)} gave no answer within {LIMIT_S:g} s"
     return _judge(need, folder, output)
@@ -129,14 +132,18 @@ def _judge(need: Requirement, folder: str, output: str) -> Found | str:
             if said
             else f"{' '.join(need.probe)} said nothing{_advice(need)}"
         )
-    version = match[1] if match.groups() else match[0]
+    version = (match[1] if match.groups() else None) or match[0]
     if need.min is not None and _numbers(version) < _numbers(need.min):
         return f"{need.name} {version} is too old, at least {need.min} is needed{_advice(need)}"
     return Found(folder=folder, version=version)
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version))
+def _numbers(version: str) -> list[int]:
+    """``2.0`` is the same as ``2``: zeros at the end say nothing."""
+    numbers = [int(part) for part in re.findall(r"\d{1,18}", version)]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return numbers
 
 
 def _advice(need: Requirement) -> str:
@@ -151,7 +158,10 @@ def _advice(need: Requirement) -> str:
 
 
 async def _output(argv: tuple[str, ...], folder: str, family: Family) -> str | None:
-    """What `argv` printed on both streams (64 KiB at most); None where it did not end in time."""
+    """What `argv` printed on both streams (64 KiB at most); None where it did not end in time.
+
+    Raises OSError where it cannot be started.
+    """
     path = os.pathsep.join(dict.fromkeys((folder, *SYSTEM_PATH)))
     with tempfile.TemporaryDirectory(prefix="kastrun-probe-") as home:
         env = {
@@ -163,15 +173,14 @@ async def _output(argv: tuple[str, ...], folder: str, family: Family) -> str | N
             "NO_COLOR": "1",
         }
         mark = f"probe.{Path(home).name}"
-        try:
-            child = spawn(argv, env=env | {"KASTRUN_JOB": mark}, cwd=home, stdin=b"")
-        except OSError as error:
-            return f"cannot be started: {error}"
+        child = spawn(argv, env=env | {"KASTRUN_JOB": mark}, cwd=home, stdin=b"")
         family.enter(child.pid, mark)
         try:
             return await _read_all(child)
         finally:
             family.kill(child.pid)
+            # What it left is ours only when it is dead, which takes a moment after the kill.
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222
             family.bury(child.pid)
             child.reap()
             child.close()

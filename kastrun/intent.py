@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from kastrun import discover, files
+from kastrun import dependencies, discover, files
 from kastrun.errors import ProfileError, UsageError
 from kastrun.facts import LeftOut
 from kastrun.model import Plugin, Problem, Profile, SecretRef, TargetEntry
@@ -87,6 +87,7 @@ def load(
         raise TypeError("a profile that was read has a catalogue")
     stdin = _spool() if "-" in profile.targets_from else None
     problems, scope = _check_lists(profile, stdin)
+    problems += _check_dependencies(profile, catalogue)
     if any(problem.level == "error" for problem in problems):
         raise ProfileError([*loaded.problems, *problems])
     return Intent(
@@ -95,6 +96,48 @@ def load(
         scope=scope,
         warnings=(*loaded.problems, *problems, *_hidden(catalogue)),
         stdin=stdin,
+    )
+
+
+def _check_dependencies(profile: Profile, catalogue: discover.Catalogue) -> list[Problem]:
+    """Plugins that depend on one that takes no part, and those that wait for each other in a circle."""
+    taking = {
+        name: plugin
+        for name, plugin in catalogue.plugins.items()
+        if profile.plugins is None or (name in profile.plugins and profile.plugins[name].enabled)
+    }
+    problems: list[Problem] = []
+    for plugin in taking.values():
+        for other in plugin.depends_on:
+            if other not in taking:
+                known = other in catalogue.plugins
+                message = f"{plugin.name} depends on {other}, which " + (
+                    "the profile does not enable" if known else "was not found"
+                )
+                hint = f"add [plugins.{other}] to the profile" if known else "put its folder into plugin_dirs"
+                problems.append(_in_manifest(plugin, message, "unknown_dependency", hint))
+    if (circle := dependencies.cycle(taking)) is not None:
+        message = f"these plugins wait for each other: {' → '.join(circle)}"
+        hint = "take one of them out of `depends_on` or `consumes`, or of the profile"
+        problems.append(_in_manifest(taking[circle[0]], message, "dependency_cycle", hint))
+    return problems
+
+
+def _in_manifest(plugin: Plugin, message: str, rule: str, hint: str) -> Problem:
+    """A problem at the place in a manifest that says what a plugin waits for."""
+    key = "depends_on" if plugin.depends_on else "consumes"
+    source = files.read_toml(Path(plugin.folder, "plugin.toml")).source
+    place = source.at(("plugin", key), "value")
+    return Problem(
+        message=message,
+        rule=rule,
+        file=place.file,
+        line=place.line,
+        column=place.column,
+        width=place.width,
+        text=place.text,
+        path=f"plugin.{key}",
+        hint=hint,
     )
 
 

@@ -208,7 +208,9 @@ class Job(Struct, frozen=True, kw_only=True, gc=False):
 
     `target` is what the plugin is given; `declared` the canonical text of the target as the
     profile has it (they differ where a kind was turned into another). `order` is its place
-    among jobs of equal priority. With a `verdict` no process is started.
+    among jobs of equal priority. With a `verdict` no process is started. `needs` are ids of
+    jobs that must have ended ok before it, `after` of those that must have ended; `awaited`
+    says that it may itself be among those of another.
     """
 
     id: str
@@ -221,6 +223,9 @@ class Job(Struct, frozen=True, kw_only=True, gc=False):
     tags: tuple[str, ...] = ()
     attempt: int = 1
     verdict: Verdict | None = None
+    awaited: bool = False
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 class Counts(Struct, kw_only=True, gc=False):

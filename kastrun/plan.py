@@ -7,14 +7,14 @@ why. Jobs come from a generator, so that a million targets cost the memory of on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from heapq import heappop, heappush
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any
 
 import msgspec
 
+from kastrun import dependencies
 from kastrun.facts import LeftOut
 from kastrun.model import (
     Job,
@@ -30,12 +30,7 @@ from kastrun.model import (
 )
 from kastrun.profile.options import default_options
 from kastrun.scope import Scope
-from kastrun.targets import Seen, convert
-
-WINDOW: Final = 4096
-"""Jobs are ordered among this many at a time; what streams beyond waits its turn."""
-
-_T = TypeVar("_T")
+from kastrun.targets import Seen, convert, expand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,30 +125,82 @@ def _out(plugin: str | None, reason: str, message: str, target: str | None = Non
 
 
 def plan(selection: Selection, entries: Iterable[TargetEntry], scope: Scope) -> Iterator[Job | LeftOut]:
-    """Every job, target by target, and what has none. Duplicates are dropped; excludes always win."""
-    seen = Seen()
-    works = [_Work(chosen) for chosen in selection.chosen]
-    order = 0
+    """Every job, target by target, and what has none. Duplicates are dropped; excludes always win.
+
+    A job comes after those that it waits for.
+    """
+    planner = _Planner(selection, scope)
     for entry in entries:
-        excluded = scope.excluded(entry.target)
+        yield from planner.entry(entry)
+
+
+class _Planner:
+    """The state of one pass: what was seen, and how many jobs there were."""
+
+    def __init__(self, selection: Selection, scope: Scope) -> None:
+        self._scope = scope
+        self._seen = Seen()
+        self._order = 0
+        chosen = {each.plugin.name: each for each in selection.chosen}
+        plugins = {name: each.plugin for name, each in chosen.items()}
+        before = dependencies.edges(plugins)
+        awaited = {name for names in before.values() for name in names}
+        self._works = [
+            _Work(chosen[name], before[name], awaited=name in awaited)
+            for name in dependencies.in_order(plugins)
+        ]
+
+    def entry(self, entry: TargetEntry) -> Iterator[Job | LeftOut]:
+        """The jobs of one target of the profile; of a CIDR first the whole, then address by address."""
+        excluded = self._scope.excluded(entry.target)
         if excluded is not None:
             yield _out(None, "excluded", f"excluded by {excluded}", entry.target.value)
-            continue
+            return
+        whole, apart = self._whole(entry)
+        done: dict[str, list[Job]] = {}
         taken = False
-        for work in works:
-            accepted = work.chosen.plugin.targets
-            if scope.splits(entry.target):  # a part of it is excluded: address by address, then
-                accepted = tuple(kind for kind in accepted if kind != "cidr")
-            for given in convert(entry.target, accepted):
+        for target in [entry.target] if whole else []:
+            for item in self._unit(entry, target, whole, done):
                 taken = True
-                if (excluded := scope.excluded(given)) is not None:
-                    yield _out(work.name, "excluded", f"excluded by {excluded}", given.value)
-                elif seen.add(f"{work.name} {given.kind} {given.value}"):
-                    order += 1
-                    yield work.job(entry, given, order)
+                yield item
+        if apart:
+            for target in expand(entry.target):
+                for item in self._unit(entry, target, apart, dict(done)):
+                    taken = True
+                    yield item
         if not taken:
             message = f"no enabled plugin takes a target of kind {entry.target.kind}"
             yield _out(None, "no_plugin", message, entry.target.value)
+
+    def _whole(self, entry: TargetEntry) -> tuple[list[_Work], list[_Work]]:
+        """Works that take the target as it is, and those that get a CIDR's addresses one by one."""
+        if entry.target.kind != "cidr":
+            return self._works, []
+        if self._scope.splits(entry.target):  # a part of it is excluded
+            return [], self._works
+        whole = [work for work in self._works if "cidr" in work.plugin.targets]
+        return whole, [work for work in self._works if work not in whole]
+
+    def _unit(
+        self, entry: TargetEntry, target: Target, works: list[_Work], done: dict[str, list[Job]]
+    ) -> Iterator[Job | LeftOut]:
+        """Every work's jobs for one target; `done` has, by plugin, those that others may wait for."""
+        for work in works:
+            for given in convert(target, work.plugin.targets):
+                if (excluded := self._scope.excluded(given)) is not None:
+                    yield _out(work.name, "excluded", f"excluded by {excluded}", given.value)
+                    continue
+                lacking = work.lacking(given, done)
+                if lacking is not None:
+                    message = f"it depends on {lacking}, which has no job for this target"
+                    yield _out(work.name, "no_upstream", message, given.value)
+                    continue
+                job = work.job(entry, given, self._order + 1, done)
+                if work.awaited:
+                    done.setdefault(work.name, []).append(job)
+                if self._seen.add(f"{work.name} {given.kind} {given.value}"):
+                    self._order += 1
+                    yield job
 
 
 def survey(items: Iterator[Job | LeftOut], into: Survey, *, most: int, keep: int = 100) -> bool:
@@ -173,27 +220,23 @@ def survey(items: Iterator[Job | LeftOut], into: Survey, *, most: int, keep: int
     return most > 0
 
 
-def in_order(items: Iterable[_T], *, key: Callable[[_T], Job], window: int = WINDOW) -> Iterator[_T]:
-    """`items` by their job's priority, then by the order of the plan, within a bounded window."""
-    heap: list[tuple[int, int, _T]] = []
-    for item in items:
-        job = key(item)
-        heappush(heap, (job.priority, job.order, item))
-        if len(heap) > window:
-            yield heappop(heap)[2]
-    while heap:
-        yield heappop(heap)[2]
-
-
 class _Work:
     """One plugin's jobs: what of their identity is the same is digested once."""
 
-    def __init__(self, chosen: Chosen) -> None:
+    def __init__(self, chosen: Chosen, before: Sequence[str], *, awaited: bool) -> None:
         self.chosen = chosen
+        self.plugin = chosen.plugin
         self.name = chosen.plugin.name
+        self.awaited = awaited
+        self._soft = tuple(name for name in before if name not in self.plugin.depends_on)
         self._digest = self._begin(chosen.options)
 
-    def job(self, entry: TargetEntry, given: Target, order: int) -> Job:
+    def lacking(self, given: Target, done: Mapping[str, list[Job]]) -> str | None:
+        """A plugin that this one depends on and that has no job for the target."""
+        return next((name for name in self.plugin.depends_on if not _matching(given, done.get(name))), None)
+
+    def job(self, entry: TargetEntry, given: Target, order: int, done: Mapping[str, list[Job]]) -> Job:
+        """The job for one target, waiting for those of `done` that are about the same host."""
         options, digest = self.chosen.options, self._digest
         own = (entry.plugins or {}).get(self.name)
         if own:
@@ -211,12 +254,20 @@ class _Work:
             order=order,
             tags=entry.tags,
             verdict=self.chosen.verdict,
+            awaited=self.awaited,
+            needs=tuple(id_ for name in self.plugin.depends_on for id_ in _matching(given, done.get(name))),
+            after=tuple(id_ for name in self._soft for id_ in _matching(given, done.get(name))),
         )
 
     def _begin(self, options: JsonObject) -> Any:
         plugin = self.chosen.plugin
         identity = ["j1", plugin.name, plugin.digest, options]
         return hashlib.sha256(msgspec.json.encode(identity, enc_hook=_plain, order="deterministic") + b"\0")
+
+
+def _matching(given: Target, jobs: Iterable[Job] | None) -> list[str]:
+    """Of another plugin's jobs for the same target, those about this host, or about a whole network."""
+    return [job.id for job in jobs or () if job.target.host is None or job.target.host == given.host]
 
 
 def _plain(value: object) -> object:

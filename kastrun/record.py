@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,17 +75,32 @@ def _results(journal: Path) -> Iterator[JobEnded]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """What a run had done before it was resumed: its tally so far, and the ids of finished jobs."""
+    """What a run had done before it was resumed: its tally so far, the ids of finished jobs, those of
+    failed ones with their plugins, and what was found of assets, by job.
+    """
 
     tally: Tally = field(default_factory=Tally)
     finished: frozenset[str] = frozenset()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    assets: Iterable[tuple[str, bytes]] = ()
 
 
 def earlier(folder: Path) -> tuple[Earlier, list[Damage]]:
     """What the journal of an earlier start holds. Raises JournalError as `replay` does."""
     tally, damage = replay(folder)
-    finished = {fact.job for fact in results(folder / JOURNAL) if fact.status != "cancelled"}
-    return Earlier(tally=tally, finished=frozenset(finished)), damage
+    ended = {fact.job: fact for fact in results(folder / JOURNAL) if fact.status != "cancelled"}
+    failed = {fact.job: fact.plugin for fact in ended.values() if fact.status != "ok"}
+    return Earlier(
+        tally=tally, finished=frozenset(ended), failed=failed, assets=_assets(folder, ended)
+    ), damage
+
+
+def _assets(folder: Path, ended: Container[str]) -> Iterator[tuple[str, bytes]]:
+    for item in reader.read(folder / JOURNAL):
+        if isinstance(item, Damage) or not isinstance(item.fact, reader.AssetEntry):
+            continue
+        if item.fact.job in ended:
+            yield item.fact.job, item.line.rstrip(b"\n")
 
 
 def replay(folder: Path) -> tuple[Tally, list[Damage]]:

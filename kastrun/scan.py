@@ -22,6 +22,7 @@ from kastrun.engine.clock import Clock
 from kastrun.engine.outcome import Cause
 from kastrun.errors import Interrupted, JournalError, KastError
 from kastrun.facts import LeftOut, RunEnded, RunStarted
+from kastrun.inputs import Inputs
 from kastrun.intent import Intent, read_secret
 from kastrun.journal import Journal
 from kastrun.launch import Station
@@ -118,7 +119,8 @@ class _Run:
     ) -> None:
         self.intent, self.folder, self.screen, self.arguments = intent, folder, screen, arguments
         self.control, self.family, self.clock = Control(), Family(), Clock()
-        self.tally, self.finished = earlier.tally, earlier.finished
+        self.tally, self.finished, self.failed = earlier.tally, earlier.finished, earlier.failed
+        self.inputs, self.assets = Inputs(str(folder)), earlier.assets
         self.failure: JournalError | None = None
 
     async def go(self) -> Ended:
@@ -138,6 +140,7 @@ class _Run:
                 sinks(_fact(self._begun(prepared)))
                 beside.start_soon(self._sync, journal)
                 beside.start_soon(self._tick)
+                self._keep_assets(prepared)
                 self.failure = await self._engine(prepared, sinks).run() or self.failure
                 if self.failure is None:
                     sinks(_fact(self._over()))
@@ -147,6 +150,12 @@ class _Run:
             self.failure = error if isinstance(error, JournalError) else None
         finally:
             self.screen.stop(self.tally, time.time())
+
+    def _keep_assets(self, prepared: Prepared) -> None:
+        """What an earlier start of this run found, for jobs that consume it."""
+        if any(chosen.plugin.consumes for chosen in prepared.selection.chosen):
+            for job_id, line in self.assets:
+                self.inputs.keep(job_id, [line])
 
     def _ended(self) -> Ended:
         failure = self.failure
@@ -172,6 +181,8 @@ class _Run:
             clock=self.clock,
             control=self.control,
             family=self.family,
+            inputs=self.inputs,
+            failed=self.failed,
         )
 
     def _begun(self, prepared: Prepared) -> RunStarted:

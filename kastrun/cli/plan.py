@@ -14,7 +14,8 @@ from kastrun.cli import common
 from kastrun.facts import LeftOut
 from kastrun.intent import Intent
 from kastrun.model import Job, JsonObject
-from kastrun.plan import Chosen, Selection, in_order, target_text
+from kastrun.plan import Chosen, Selection, target_text
+from kastrun.ready import in_order
 from kastrun.requires import Readiness
 from kastrun.terminal.wording import clean, counted, span
 
@@ -44,7 +45,7 @@ def _jobs(intent: Intent, selection: Selection, left_out: list[LeftOut]) -> Iter
             elif len(left_out) < _LEFT_OUT:
                 left_out.append(item)
 
-    return in_order(only_jobs(), key=lambda job: job)
+    return in_order(only_jobs())
 
 
 def _as_text(

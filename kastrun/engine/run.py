@@ -9,8 +9,9 @@ and there are never more tasks than workers, for a million jobs too.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 import trio
@@ -21,12 +22,14 @@ from kastrun.engine.clock import Clock
 from kastrun.engine.control import Control
 from kastrun.engine.life import Life
 from kastrun.engine.outcome import Cause, Outcome, decide
+from kastrun.engine.turn import Turn
 from kastrun.errors import JournalError
 from kastrun.facts import JobEnded, JobStarted
+from kastrun.inputs import Inputs
 from kastrun.launch import Station
-from kastrun.model import Job
-from kastrun.plan import in_order
+from kastrun.model import Job, Status
 from kastrun.process import Family
+from kastrun.ready import ReadyQueue, Waiting
 from kastrun.workspace import BadArtifact, clear_place, harvest, has_artifacts, make_place
 
 _encode = msgspec.json.encode
@@ -40,7 +43,8 @@ class Engine:
 
     `stations` has each job's plugin; `allowed` looks at the scope just before a start and
     returns why not; `sink` takes batches in order (and raises JournalError when it cannot
-    go on); `folder` is the run folder; `timeout_s` the run's own limit. `life` makes a job's
+    go on); `folder` is the run folder; `timeout_s` the run's own limit; `failed` are jobs that
+    an earlier start of the run has seen fail (id to plugin). `life` makes a job's
     life: a watched one where somebody looks on (`kastrun.trial`).
     """
 
@@ -54,6 +58,8 @@ class Engine:
     clock: Clock
     control: Control
     family: Family
+    inputs: Inputs
+    failed: Mapping[str, str] = field(default_factory=dict)
     life: Callable[..., Life] = Life
 
     async def run(self) -> JournalError | None:
@@ -82,41 +88,60 @@ class Engine:
 
     async def _run_jobs(self, emit: Emit) -> None:
         limiter = trio.CapacityLimiter(self.max_workers)
+        queue = ReadyQueue(iter(self.jobs), clock=self.clock.now, failed=self.failed)
+        turn = Turn()
         async with trio.open_nursery() as jobs:
             self.control.attach(jobs.cancel_scope)
             if self.timeout_s is not None:
                 jobs.cancel_scope.deadline = self.clock.began + self.timeout_s
-            for ready, job in self._ordered():
-                if job.verdict is not None:
-                    await self._decline(job, job.verdict.status, _cause(job), ready, emit)
-                    continue
-                await limiter.acquire_on_behalf_of(job.id)
-                jobs.start_soon(self._work, job, ready, limiter, emit)
+            while True:
+                waiting = queue.take()
+                if waiting is not None:
+                    await limiter.acquire_on_behalf_of(waiting.job.id)
+                    turn.started()
+                    jobs.start_soon(self._work, waiting, queue, turn, limiter, emit)
+                elif turn.running:
+                    await turn.next_end()
+                else:
+                    return
 
-    def _ordered(self) -> Iterator[tuple[float, Job]]:
-        now = self.clock.now
-        return in_order(((now(), job) for job in self.jobs), key=lambda ready: ready[1])
-
-    async def _work(self, job: Job, ready: float, limiter: trio.CapacityLimiter, emit: Emit) -> None:
+    async def _work(
+        self, waiting: Waiting, queue: ReadyQueue, turn: Turn, limiter: trio.CapacityLimiter, emit: Emit
+    ) -> None:
+        job, ready = waiting.job, waiting.ready
+        status: Status = "cancelled"
         try:
-            cause = await self.allowed(job)
-            if cause is not None:
-                await self._decline(job, "skipped", cause, ready, emit)
+            against = await self._against(waiting)
+            if against is not None:
+                status = await self._decline(job, *against, ready, emit)
             else:
-                await self._live(job, ready, emit)
+                status = await self._live(job, ready, emit)
         finally:
+            queue.ended(job, succeeded=status == "ok")
+            turn.ended()
             limiter.release_on_behalf_of(job.id)
 
-    async def _live(self, job: Job, ready: float, emit: Emit) -> None:
+    async def _against(self, waiting: Waiting) -> tuple[Literal["skipped", "fail"], Cause] | None:
+        """What keeps a job from having a process, if anything does."""
+        verdict = waiting.job.verdict
+        if verdict is not None:
+            return verdict.status, Cause(verdict.reason, verdict.message)
+        if waiting.doomed_by is not None:
+            return "skipped", Cause("upstream_failed", f"{waiting.doomed_by} did not succeed on this target")
+        cause = await self.allowed(waiting.job)
+        return ("skipped", cause) if cause is not None else None
+
+    async def _live(self, job: Job, ready: float, emit: Emit) -> Status:
         """A job with a process: its start is in the journal before there is one."""
+        station = self.stations[job.plugin]
         try:
             place = make_place(self.folder, f"{job.id}.{job.attempt}")
+            if station.plugin.consumes:
+                self.inputs.write(place.inputs, (*job.needs, *job.after), station.plugin.consumes)
         except OSError as error:
             cause = Cause("spawn_failed", f"its folder cannot be made: {error}")
-            await self._decline(job, "fail", cause, ready, emit)
-            return
+            return await self._decline(job, "fail", cause, ready, emit)
         try:
-            station = self.stations[job.plugin]
             life = self.life(
                 job, station, place, family=self.family, clock=self.clock, emit=emit, control=self.control
             )
@@ -124,6 +149,7 @@ class Engine:
             ended = await self._until_ended(life, ready, emit)
             with trio.CancelScope(shield=True):
                 await emit(_event(ended))
+            return ended.status
         finally:
             clear_place(place)
 
@@ -145,6 +171,8 @@ class Engine:
     async def _harvested(self, life: Life, ready: float, emit: Emit) -> JobEnded:
         """Last line, artifacts, outcome: everything that comes after the process."""
         await life.close()
+        if life.witness.kept:
+            self.inputs.keep(life.job.id, life.witness.kept)
         decoder = life.decoder
         outcome = decide(life.cause, life.exit, decoder.done, decoder.breach, decoder.records)
         trouble = await self._take_artifacts(life, emit)
@@ -167,9 +195,12 @@ class Engine:
             return Cause("bad_artifact", f"it announced {min(missing)!r}, but there is no such file")
         return None
 
-    async def _decline(self, job: Job, status: str, cause: Cause, ready: float, emit: Emit) -> None:
-        outcome = Outcome("fail" if status == "fail" else "skipped", cause)
-        await emit(_event(result.without_process(job, outcome, ready=ready, clock=self.clock)))
+    async def _decline(
+        self, job: Job, status: Literal["skipped", "fail"], cause: Cause, ready: float, emit: Emit
+    ) -> Status:
+        ended = result.without_process(job, Outcome(status, cause), ready=ready, clock=self.clock)
+        await emit(_event(ended))
+        return status
 
     def _started(self, life: Life) -> JobStarted:
         job, station = life.job, life.station
@@ -186,13 +217,6 @@ class Engine:
 
 def _event(fact: JobStarted | JobEnded) -> Batch:
     return Batch(lines=(_encode(fact),), facts=(fact,))
-
-
-def _cause(job: Job) -> Cause:
-    verdict = job.verdict
-    if verdict is None:
-        raise AssertionError("asked for the verdict of a job that may run")
-    return Cause(verdict.reason, verdict.message)
 
 
 def _not_started(argv: tuple[str, ...], error: OSError) -> Cause:

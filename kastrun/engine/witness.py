@@ -28,6 +28,8 @@ class Witness:
         self._job = job
         self._clock = clock
         self.announced: dict[str, messages.Artifact] = {}
+        self.kept: list[bytes] = []
+        """Assets that another job may consume."""
         self._who = b'"job":%b,"plugin":%b,"target":%b,"attempt":%d,"at":"' % (
             _encode(job.id),
             _encode(job.plugin),
@@ -54,7 +56,10 @@ class Witness:
                 self.announced[message.path] = message
                 continue
             else:
-                lines.append(b'{"type":%b,' % _name(message) + who + body)
+                line = b'{"type":%b,' % _name(message) + who + body
+                lines.append(line)
+                if job.awaited and isinstance(message, messages.Asset):
+                    self.kept.append(line)
             said.append((job.id, plugin, target, message))
         return Batch(lines, said, facts)
 

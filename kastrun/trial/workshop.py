@@ -15,6 +15,7 @@ import trio
 from kastrun.engine import Control, Engine
 from kastrun.engine.clock import Clock
 from kastrun.engine.outcome import Cause
+from kastrun.inputs import Inputs
 from kastrun.model import Job, SecretRef
 from kastrun.process import Family, spawn
 from kastrun.trial.seen import Hear, Seen, Tried, mark_of
@@ -85,6 +86,7 @@ class Workshop:
             clock=self._clock,
             control=control,
             family=self.family,
+            inputs=Inputs(str(self.folder)),
             life=seen.life,
         )
         async with trio.open_nursery() as beside:

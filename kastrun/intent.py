@@ -6,6 +6,7 @@ and for the scope, and streamed again for the plan; standard input is spooled to
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import sys
@@ -201,6 +202,7 @@ def _whole(file: Iterable[str]) -> Iterator[str]:
 
 def _spool() -> Path:
     with NamedTemporaryFile(prefix="kastrun-stdin-", suffix=".txt", delete=False) as file:
+        atexit.register(Path(file.name).unlink, missing_ok=True)  # a run moves it into its folder
         shutil.copyfileobj(sys.stdin.buffer, file)
     return Path(file.name)
 

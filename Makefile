@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 # PROGRAM:PACKAGE, Debian's names. The tests that need one of these programs are skipped without it.
-TOOLS := curl:curl jq:jq nmap:nmap node:nodejs openssl:openssl parallel:parallel perl:perl \
+TOOLS := curl:curl gcc:build-essential jq:jq nmap:nmap node:nodejs openssl:openssl parallel:parallel perl:perl \
          shellcheck:shellcheck sslscan:sslscan tmux:tmux whatweb:whatweb
 
 .DEFAULT_GOAL := help
@@ -36,7 +36,7 @@ lint: $(VENV)/.stamp-dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.stamp-dev
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script; done
 
 # A stamp is newer than pyproject.toml once what that asks for is installed.
 $(VENV)/.stamp-demo: pyproject.toml | $(BIN)/python

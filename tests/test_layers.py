@@ -20,9 +20,9 @@ FLOORS = {
     0: "__init__ model errors facts resources",
     1: "places problems schema toml_tree toml_words",
     2: "dependencies launch manifest plan profile protocol ready report scope tally targets",
-    3: "demo discover files journal names process settings terminal workspace",
+    3: "demo discover files inputs journal names process settings terminal workspace",
     4: "engine intent record requires",
-    5: "scan trial",
+    5: "kit scan trial",
     6: "__main__ cli",
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}
@@ -44,6 +44,10 @@ SIDEWAYS = {
     ("profile", "scope"),
     ("profile", "targets"),
     ("scope", "targets"),
+    # Who comes after whom is decided once, between plugins.
+    ("plan", "dependencies"),
+    # The kit tries plugins by hand.
+    ("kit", "trial"),
     # The job line is the protocol's; what refers to a secret in it, the profile's.
     ("launch", "profile"),
     ("launch", "protocol"),
@@ -185,12 +189,10 @@ def test_the_house_stands():
 
 
 def test_no_edge_is_allowed_in_vain():
-    used = {
-        (room_of(module), other)
-        for module, source in sources().items()
-        for _, other in edges(module, ast.parse(source))
-    }
-    assert used >= SIDEWAYS
+    modules = {module: ast.parse(source) for module, source in sources().items()}
+    used = {(room_of(module), other) for module, tree in modules.items() for _, other in edges(module, tree)}
+    rooms = {room_of(module) for module in modules}
+    assert {edge for edge in SIDEWAYS - used if rooms.issuperset(edge)} == set()
 
 
 @pytest.mark.parametrize(

@@ -67,11 +67,11 @@ def reduce_url(url: str) -> str:
     """`url` without its fragment and the values of its query; names keep their order and repeats.
 
     `https://a.example/s?q=1&page=2&q=3#top` gives `https://a.example/s?q&page&q`. Nothing is
-    decoded, folded or sorted; empty pieces of a query go, and with the last one the `?`.
+    decoded, folded or sorted; pieces without a name go, and with the last one the `?`.
     """
     before, _, _ = url.partition("#")
     path, _, query = before.partition("?")
-    names = "&".join(piece.partition("=")[0] for piece in query.split("&") if piece) if query else ""
+    names = "&".join(name for piece in query.split("&") if (name := piece.partition("=")[0]))
     return f"{path}?{names}" if names else path
 
 

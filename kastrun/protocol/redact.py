@@ -37,10 +37,9 @@ class Redactor:
     """Replaces the given values; false where there are none to replace."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        values = sorted(
-            {_fit(secret) for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True
-        )
-        forms = sorted({form for value in values for form in _forms(value)}, key=len, reverse=True)
+        raw = {_bytes(secret) for secret in secrets if len(secret) >= SHORTEST}
+        values = sorted(map(_fit, raw), key=len, reverse=True)
+        forms = sorted(raw.union(*map(_forms, values)), key=len, reverse=True)
         self._encoded = tuple(msgspec.json.encode(value)[1:-1] for value in values)
         self._text = re.compile("|".join(map(re.escape, values))) if values else None
         self._data = re.compile(b"|".join(map(re.escape, forms))) if values else None
@@ -92,11 +91,16 @@ class Redactor:
         return self.value(value) if isinstance(value, str | dict) else value
 
 
-def _fit(secret: str) -> str:
-    """A secret as it would look in a message: bytes that are not UTF-8 are U+FFFD there, and so is NUL."""
-    return secret.encode(errors="surrogateescape").decode(errors="replace").replace("\0", "\ufffd")
+def _bytes(secret: str) -> bytes:
+    """A secret as a program has it: a variable need not be UTF-8, and Python has it as surrogates then."""
+    return secret.encode(errors="surrogateescape")
 
 
-def _forms(value: str) -> tuple[bytes, bytes, bytes]:
+def _fit(secret: bytes) -> str:
+    """A secret as it looks in a message, where what is not text has become U+FFFD."""
+    return secret.decode(errors="replace").replace("\0", "\ufffd")
+
+
+def _forms(value: str) -> set[bytes]:
     """The value as bytes: plain, and inside JSON with and without non-ASCII escaped."""
-    return value.encode(), msgspec.json.encode(value)[1:-1], json.dumps(value)[1:-1].encode()
+    return {value.encode(), msgspec.json.encode(value)[1:-1], json.dumps(value)[1:-1].encode()}

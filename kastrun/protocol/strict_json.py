@@ -39,7 +39,7 @@ def read(line: bytes) -> tuple[JsonObject, bool]:
     try:
         value = _decoder.decode(text)
     except json.JSONDecodeError as error:
-        raise BadJson(f"{error.msg} at character {error.pos + 1}") from None
+        raise BadJson(f"{error.msg.removesuffix(' at')} at character {error.pos + 1}") from None
     if not isinstance(value, dict):
         raise BadJson(f"a message is a JSON object, this is {_NAMES[type(value)]}")
     if "\\u" in text:

@@ -20,7 +20,7 @@ from kastrun import __version__, record
 from kastrun.engine import Batch, Control, Engine
 from kastrun.engine.clock import Clock
 from kastrun.engine.outcome import Cause
-from kastrun.errors import Interrupted, JournalError, KastError
+from kastrun.errors import Interrupted, JournalError
 from kastrun.facts import LeftOut, RunEnded, RunStarted
 from kastrun.inputs import Inputs
 from kastrun.intent import Intent, read_secret
@@ -99,11 +99,11 @@ async def run(
     """
     try:
         return await _Run(intent, folder, screen, arguments, earlier or record.Earlier()).go()
-    except* KastError as group:
+    except BaseExceptionGroup as group:  # not `except*`: what is raised in one is wrapped again
         raise _only(group) from None
 
 
-def _only(group: BaseExceptionGroup[KastError]) -> BaseException:
+def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Nurseries raise groups; here there is one error in it, or it is a bug."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:

@@ -106,16 +106,23 @@ def _env_program(script: Path) -> str | None:
     return words[1] if len(words) == 2 and words[0].endswith("/env") else None
 
 
-async def _probe(need: Requirement, family: Family) -> Found | str:
+async def missing_along(path: str, need: Requirement, family: Family) -> str | None:
+    """What is missing, in words, where PATH is `path` and nothing else; None where nothing is."""
+    answer = await _probe(need, family, path)
+    return answer if isinstance(answer, str) else None
+
+
+async def _probe(need: Requirement, family: Family, path: str | None = None) -> Found | str:
     """What was found, or a sentence that says what is missing and how to get it."""
-    program = shutil.which(need.probe[0], path=search_path())
+    program = shutil.which(need.probe[0], path=path or search_path())
     if program is None:
         return f"the program {need.probe[0]} is not installed{_advice(need)}"
     folder = str(Path(program).parent)
     if need.match is None and need.min is None:
         return Found(folder=folder, version=None)
     try:
-        output = await _output((program, *need.probe[1:]), folder, family)
+        behind = path or os.pathsep.join(dict.fromkeys((folder, *SYSTEM_PATH)))
+        output = await _output((program, *need.probe[1:]), behind, family)
     except OSError as error:
         return f"{program} is there, but cannot be started: {error.strerror or error}"
     if output is None:
@@ -157,12 +164,11 @@ def _advice(need: Requirement) -> str:
     return f" ({' or '.join(known)})" if known else ""
 
 
-async def _output(argv: tuple[str, ...], folder: str, family: Family) -> str | None:
+async def _output(argv: tuple[str, ...], path: str, family: Family) -> str | None:
     """What `argv` printed on both streams (64 KiB at most); None where it did not end in time.
 
     Raises OSError where it cannot be started.
     """
-    path = os.pathsep.join(dict.fromkeys((folder, *SYSTEM_PATH)))
     with tempfile.TemporaryDirectory(prefix="kastrun-probe-") as home:
         env = {
             "PATH": path,

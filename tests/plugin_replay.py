@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kastrun.kit.examples import parse
+
 PLUGINS = Path(__file__).resolve().parent.parent / "plugins"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-COMPARED = ("finding", "asset", "artifact", "done")
 _DEFAULTS: dict[str, Any] = {
     "type": "job",
     "v": 1,
@@ -133,67 +133,6 @@ def run_plugin(
         stderr=err.decode(errors="replace"),
         seconds=time.monotonic() - begin,
     )
-
-
-def parse(out: str) -> list[dict[str, Any]]:
-    """Standard output as messages; anything else on it is the plugin's fault."""
-    messages = []
-    for number, line in enumerate(filter(str.strip, out.split("\n")), 1):
-        try:
-            message = json.loads(line)
-        except ValueError as error:
-            raise AssertionError(
-                f"line {number} of stdout is not protocol: {line[:200]!r} ({error})"
-            ) from error
-        assert isinstance(message, dict) and "type" in message, f"line {number} is no message: {line[:200]!r}"
-        messages.append(message)
-    return messages
-
-
-def fill(value: Any, places: Mapping[str, str]) -> Any:
-    """`value` with each `{name}` of `places` put in, and `"{name:int}"` as a number. `{any}` stays."""
-    if isinstance(value, Mapping):
-        return {key: fill(inner, places) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [fill(inner, places) for inner in value]
-    if not isinstance(value, str):
-        return value
-    if (whole := re.fullmatch(r"\{(\w+):int\}", value)) and whole[1] in places:
-        return int(places[whole[1]])
-    return re.sub(r"\{(\w+)\}", lambda match: places.get(match[1], match[0]), value)
-
-
-def matches(expected: Any, seen: Any) -> bool:
-    """Equality in which `{any}` in an expected string stands for any run of characters."""
-    if expected == "{any}":
-        return True
-    if isinstance(expected, str) and isinstance(seen, str):
-        pattern = ".*".join(map(re.escape, expected.split("{any}")))
-        return re.fullmatch(pattern, seen, re.DOTALL) is not None
-    if isinstance(expected, Mapping) and isinstance(seen, Mapping):
-        return expected.keys() == seen.keys() and all(matches(expected[key], seen[key]) for key in expected)
-    if isinstance(expected, list) and isinstance(seen, list):
-        return len(expected) == len(seen) and all(map(matches, expected, seen))
-    return bool(expected == seen)
-
-
-def comparable(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What a recording is about: no progress, no logs, no times."""
-    return [
-        {key: value for key, value in message.items() if key != "at"}
-        for message in messages
-        if message["type"] in COMPARED or message["type"].startswith("x-")
-    ]
-
-
-def recorded(messages: Sequence[Mapping[str, Any]], places: Mapping[str, str]) -> str:
-    """`messages` as the text of an `out.jsonl`, with ports and folders as placeholders again."""
-    lines = [json.dumps(message, ensure_ascii=False) for message in comparable(messages)]
-    text = "".join(f"{line}\n" for line in lines)
-    for name, value in places.items():
-        text = re.sub(rf'"port": {re.escape(value)}\b', f'"port": "{{{name}:int}}"', text)
-        text = re.sub(rf"(?<!\d){re.escape(value)}(?!\d)", f"{{{name}}}", text)
-    return text
 
 
 def _required(folder: Path) -> list[str]:

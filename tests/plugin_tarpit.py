@@ -1,6 +1,6 @@
 """Targets that misbehave, and a plugin cut short: what every plugin that wraps a tool must survive.
 
-Handlers for `plugin_site.serve`, a server that goes away while it is being looked at, and
+Handlers for `kastrun.kit.site.serve`, a server that goes away while it is being looked at, and
 `interrupted`, which sends SIGTERM at an event. Knows nothing of any one plugin.
 """
 
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import plugin_replay as replay
-from plugin_site import Handler, read_head, until_closed
+
+from kastrun.kit.site import Handler, read_head, until_closed
 
 
 def reset(connection: socket.socket) -> None:

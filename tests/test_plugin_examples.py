@@ -10,9 +10,9 @@ from pathlib import Path
 import plugin_replay as replay
 import pytest
 from jsonschema import Draft202012Validator
-from plugin_site import site
 
 from kastrun import resources
+from kastrun.kit.site import site
 
 CASES = sorted(replay.PLUGINS.glob("*/examples/*.job.json"))
 FOLDERS = sorted(path.parent for path in replay.PLUGINS.glob("*/plugin.toml"))

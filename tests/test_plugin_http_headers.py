@@ -18,8 +18,9 @@ from typing import Any
 
 import plugin_replay as replay
 import pytest
-from plugin_certs import Authority
-from plugin_site import closed_port, read_head, serve, server_context, until_closed
+
+from kastrun.kit.certs import Authority
+from kastrun.kit.site import closed_port, read_head, serve, server_context, until_closed
 
 FOLDER = replay.PLUGINS / "http-headers"
 GOOD = {

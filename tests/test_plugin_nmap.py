@@ -13,8 +13,9 @@ from typing import Any
 
 import plugin_replay as replay
 import pytest
-from plugin_site import Handler, closed_port, serve, until_closed
 from plugin_tarpit import drip, gone_after, interrupted, left_behind, reset
+
+from kastrun.kit.site import Handler, closed_port, serve, until_closed
 
 FOLDER = replay.PLUGINS / "nmap"
 OPTIONS = {"version_detection": True, "timing": 4, "accept_closed": False}

@@ -11,9 +11,10 @@ from typing import Any
 
 import plugin_replay as replay
 import pytest
-from plugin_certs import Authority
-from plugin_site import Handler, closed_port, read_head, serve, server_context, until_closed
 from plugin_tarpit import answering, answering_then_silent, drip, interrupted, left_behind, page, reset
+
+from kastrun.kit.certs import Authority
+from kastrun.kit.site import Handler, closed_port, read_head, serve, server_context, until_closed
 
 pytestmark = pytest.mark.needs("node")
 

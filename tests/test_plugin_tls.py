@@ -22,8 +22,9 @@ from typing import Any
 
 import plugin_replay as replay
 import pytest
-from plugin_certs import Authority
-from plugin_site import closed_port, read_head, serve, server_context, until_closed
+
+from kastrun.kit.certs import Authority
+from kastrun.kit.site import closed_port, read_head, serve, server_context, until_closed
 
 FOLDER = replay.PLUGINS / "tls"
 SSLYZE = shutil.which("sslyze", path=f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', '')}")

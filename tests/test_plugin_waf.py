@@ -12,8 +12,9 @@ from typing import Any
 
 import plugin_replay as replay
 import pytest
-from plugin_site import Handler, closed_port, read_head, serve, site, until_closed
 from plugin_tarpit import answering, answering_then_silent, drip, interrupted, left_behind, page, reset
+
+from kastrun.kit.site import Handler, closed_port, read_head, serve, site, until_closed
 
 FOLDER = replay.PLUGINS / "waf"
 PLAIN = page("<p>hello</p>")

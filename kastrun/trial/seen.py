@@ -42,7 +42,8 @@ class Tried:
 
     `messages` are those taken (no `done`), `journal` the lines that a run would have kept,
     `survivors` the command lines of what the leader left behind, `commands` all that were seen
-    (with `watch`), `unclosed` the artifacts still open for writing when `done` was heard.
+    (with `watch`), `unclosed` the artifacts still open for writing when `done` was heard,
+    `announced` those that it named.
     """
 
     trial: Trial
@@ -62,6 +63,8 @@ class Tried:
     survivors: tuple[str, ...]
     commands: frozenset[str]
     unclosed: tuple[str, ...]
+    announced: frozenset[str]
+    unknown_fields: tuple[str, ...]
     stopped: bool
 
     @property
@@ -119,6 +122,8 @@ class Seen:
             survivors=survivors,
             commands=frozenset(self.commands - {""}),
             unclosed=self.unclosed,
+            announced=frozenset(life.witness.announced) if life else frozenset(),
+            unknown_fields=tuple(life.decoder.unknown_fields) if life else (),
             stopped=stopped,
         )
 

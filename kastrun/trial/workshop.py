@@ -109,7 +109,9 @@ class Workshop:
         station = station_of(trial)
         line, _ = station.line(job, place.artifacts, place.inputs)
         env = station.environment(place.home, mark_of(job))
-        child = spawn(station.argv, env=env, cwd=place.home, stdin=line, memory_mb=station.limits.memory_mb)
+        child = spawn(
+            station.argv, env=env, cwd=trial.cwd or place.home, stdin=line, memory_mb=station.limits.memory_mb
+        )
         self.family.enter(child.pid, mark_of(job))
         pidfd = os.pidfd_open(child.pid)
         try:

@@ -1,7 +1,7 @@
 """Servers on loopback, described by data: canned HTTP, a banner, silence, a closed port.
 
 What a replay's `CASE.site.json` and the plugins' own tests start; the fields are in
-plugins/README.md. Each server binds 127.0.0.1, port 0, and ends with its `with` block.
+docs/conformance.md. Each server binds 127.0.0.1, port 0, and ends with its `with` block.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from plugin_certs import Authority
+from kastrun.kit.certs import Authority
 
 Handler = Callable[[socket.socket], None]
 
@@ -30,6 +30,7 @@ class Site:
 
     @property
     def port(self) -> int:
+        """The port of the server called `port`, or of the only one."""
         return self.ports["port"]
 
 

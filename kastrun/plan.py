@@ -72,7 +72,7 @@ def select(profile: Profile, plugins: Mapping[str, Plugin], missing: Mapping[str
         choice = _unnamed(plugin) if named is None else named[name]
         verdict = _verdict(profile, plugin, choice, missing.get(name))
         if not choice.enabled:
-            left_out.append(_out(name, "disabled", "switched off in the profile"))
+            left_out.append(_out(name, "disabled", "switched off in the profile, or by --only or --skip"))
         elif verdict and named is None:
             left_out.append(_out(name, verdict.reason, verdict.message))
         else:

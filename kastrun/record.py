@@ -85,14 +85,29 @@ class Earlier:
     assets: Iterable[tuple[str, bytes]] = ()
 
 
-def earlier(folder: Path) -> tuple[Earlier, list[Damage]]:
-    """What the journal of an earlier start holds. Raises JournalError as `replay` does."""
+def earlier(folder: Path, *, retry_failed: bool = False) -> tuple[Earlier, list[Damage]]:
+    """What the journal of an earlier start holds; with `retry_failed` only what ended ok is finished.
+
+    Raises JournalError as `replay` does.
+    """
     tally, damage = replay(folder)
-    ended = {fact.job: fact for fact in results(folder / JOURNAL) if fact.status != "cancelled"}
+    ended = {
+        fact.job: fact for fact in results(folder / JOURNAL) if _is_finished(fact, retry_failed=retry_failed)
+    }
     failed = {fact.job: fact.plugin for fact in ended.values() if fact.status != "ok"}
     return Earlier(
         tally=tally, finished=frozenset(ended), failed=failed, assets=_assets(folder, ended)
     ), damage
+
+
+def _is_finished(fact: JobEnded, *, retry_failed: bool) -> bool:
+    if fact.status == "cancelled":
+        return False
+    return (
+        not retry_failed
+        or fact.status == "ok"
+        or (fact.status == "skipped" and fact.reason != "upstream_failed")
+    )
 
 
 def _assets(folder: Path, ended: Container[str]) -> Iterator[tuple[str, bytes]]:

@@ -165,6 +165,7 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 def _resume(parser: argparse.ArgumentParser) -> None:
     _common(parser)
     parser.add_argument("run", metavar="RUN", help="a run folder, or NAME for its latest run")
+    parser.add_argument("--retry-failed", action="store_true", help="run again what failed, too")
     loud = parser.add_mutually_exclusive_group()
     loud.add_argument("-v", "--verbose", action="store_true", help="what plugins log, and failures in full")
     loud.add_argument("-q", "--quiet", action="store_true", help="only the verdict")
@@ -195,6 +196,27 @@ def _plugins(parser: argparse.ArgumentParser) -> None:
         )
         _common(each)
         each.set_defaults(verb=_serves("plugins", function))
+    testing = actions.add_parser("test", help="does a plugin keep the protocol? every rule, offline")
+    testing.add_argument(
+        "folders", nargs="*", metavar="DIR", help="the plugin's folder, or its name (several may be)"
+    )
+    testing.add_argument("--tap", action="store_true", help="TAP 14, also on a terminal")
+    testing.add_argument(
+        "--only", action="append", default=[], metavar="CHECK", help="these checks (repeat it)"
+    )
+    testing.add_argument("--list", action="store_true", help="list the checks, run nothing")
+    testing.add_argument(
+        "--target", metavar="TARGET", help="test against this instead of the kit's own server"
+    )
+    testing.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the plugin (repeat it)",
+    )
+    _common(testing)
+    testing.set_defaults(verb=_serves("kit"))
 
 
 def _schema(parser: argparse.ArgumentParser) -> None:
@@ -224,7 +246,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "resume": ("go on where a run stopped or was killed", _resume),
     "runs": ("list the runs that there are", _runs),
     "show": ("the summary of a run, from its journal", _show),
-    "plugins": ("the plugins: list, show", _plugins),
+    "plugins": ("the plugins: list, show, test", _plugins),
     "schema": ("print a JSON Schema, for editors and other programs", _schema),
     "settings": ("the settings, and where each comes from", _settings),
     "completion": ("print a shell's completion script", _completion),

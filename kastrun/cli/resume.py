@@ -27,7 +27,7 @@ def serve(options: argparse.Namespace) -> int:
     loaded = intent.load(
         str(profile), Overrides(), settings_dirs=chosen.plugin_dirs, max_workers=chosen.max_workers
     )
-    earlier, damage = record.earlier(folder)
+    earlier, damage = record.earlier(folder, retry_failed=options.retry_failed)
     for each in damage:
         if not each.torn:
             sys.stderr.write(f"warning: a line of the journal, at byte {each.offset}, cannot be read\n")

@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--hardened", action="store_true", help="serve the hardened twin instead")
     asked = parser.parse_args(argv)
     # Blocked before any thread starts, so that sigwait below is the one to get them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         with (hardened_site if asked.hardened else weak_site)(
             http_port=asked.http_port, https_port=asked.https_port
@@ -38,6 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     except UsageError as error:
         print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)
         return error.exit_code
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return 0
 
 

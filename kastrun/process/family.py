@@ -70,6 +70,8 @@ class Family:
 
     def __init__(self) -> None:
         _become_subreaper()
+        # A mask that we inherited would be every plugin's too, and make it deaf to SIGTERM.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGPIPE})
         self._leaders: dict[int, str] = {}
         # Orphans come to the main thread, and leaders are spawned from it: one file tells all.
         self._own = f"/proc/self/task/{os.getpid()}/children"

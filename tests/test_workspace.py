@@ -15,6 +15,7 @@ from kastrun.workspace import (
     MAX_ARTIFACT,
     BadArtifact,
     Place,
+    Places,
     clear_place,
     harvest,
     has_artifacts,
@@ -140,6 +141,80 @@ def test_a_link_in_place_of_the_folder_is_removed_and_not_followed(folder: Path,
     assert os.listdir(folder / "work") == []
     assert os.listdir(other) == ["kept"]
     assert other.stat().st_mode & 0o777 == 0o755
+
+
+# folders that are used again
+
+
+def test_an_untouched_folder_is_the_next_jobs(folder: Path) -> None:
+    places = Places()
+    first = places.take(str(folder), "j1")
+    before = os.stat(first.home).st_ino
+    places.give_back(first)
+    second = places.take(str(folder), "j2")
+    assert second.home == f"{folder}/work/j2"
+    assert os.stat(second.home).st_ino == before
+    assert os.listdir(folder / "work") == ["j2"]
+    assert sorted(os.listdir(second.home)) == ["artifacts", "inputs.jsonl"]
+
+
+def open_doors(home: Path) -> None:
+    home.chmod(0o777)
+
+
+def leave_a_word(home: Path) -> None:
+    (home / "inputs.jsonl").write_text("mine")
+
+
+def leave_a_hard_link(home: Path) -> None:
+    os.link(home / "inputs.jsonl", home.parent / "elsewhere")
+
+
+def leave_an_artifact(home: Path) -> None:
+    (home / "artifacts" / "a").touch()
+
+
+def leave_a_cache(home: Path) -> None:
+    (home / ".cache").mkdir()
+
+
+def leave_a_link_to_artifacts(home: Path) -> None:
+    (home / "artifacts").rmdir()
+    (home / "artifacts").symlink_to("/etc", target_is_directory=True)
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        leave_nothing,
+        leave_a_file_instead,
+        leave_closed_doors,
+        open_doors,
+        leave_a_word,
+        leave_a_hard_link,
+        leave_an_artifact,
+        leave_a_cache,
+        leave_a_link_to_artifacts,
+    ],
+)
+def test_a_folder_that_was_used_is_no_other_jobs(leave: Callable[[Path], None], folder: Path) -> None:
+    places = Places()
+    first = places.take(str(folder), "j1")
+    leave(Path(first.home))
+    places.give_back(first)
+    assert not os.path.lexists(first.home)
+    second = places.take(str(folder), "j2")
+    assert sorted(os.listdir(second.home)) == ["artifacts", "inputs.jsonl"]
+    assert os.listdir(second.artifacts) == []
+    assert Path(second.inputs).read_bytes() == b""
+
+
+def test_what_was_kept_is_removed_at_the_end(folder: Path) -> None:
+    places = Places()
+    for place in [places.take(str(folder), name) for name in ("j1", "j2")]:
+        places.give_back(place)
+    places.clear()
+    assert os.listdir(folder / "work") == []
 
 
 # artifacts

@@ -30,7 +30,7 @@ from kastrun.launch import Station
 from kastrun.model import Job, Status
 from kastrun.process import Family
 from kastrun.ready import ReadyQueue, Waiting
-from kastrun.workspace import BadArtifact, clear_place, harvest, has_artifacts, make_place
+from kastrun.workspace import BadArtifact, Places, harvest, has_artifacts
 
 _encode = msgspec.json.encode
 Allowed = Callable[[Job], Awaitable[Cause | None]]
@@ -61,6 +61,7 @@ class Engine:
     inputs: Inputs
     failed: Mapping[str, str] = field(default_factory=dict)
     life: Callable[..., Life] = Life
+    places: Places = field(default_factory=Places)
 
     async def run(self) -> JournalError | None:
         """Run every job; why the sinks gave up, if they did. Nothing is left running in any case."""
@@ -73,6 +74,7 @@ class Engine:
                     await self._run_jobs(send.send)
         finally:
             self.family.bury_all()
+            self.places.clear()
         return failures[0] if failures else None
 
     async def _drain(self, receive: trio.MemoryReceiveChannel[Batch], failures: list[JournalError]) -> None:
@@ -135,7 +137,7 @@ class Engine:
         """A job with a process: its start is in the journal before there is one."""
         station = self.stations[job.plugin]
         try:
-            place = make_place(self.folder, f"{job.id}.{job.attempt}")
+            place = self.places.take(self.folder, f"{job.id}.{job.attempt}")
             if station.plugin.consumes:
                 self.inputs.write(place.inputs, (*job.needs, *job.after), station.plugin.consumes)
         except OSError as error:
@@ -151,7 +153,7 @@ class Engine:
                 await emit(_event(ended))
             return ended.status
         finally:
-            clear_place(place)
+            self.places.give_back(place)
 
     async def _until_ended(self, life: Life, ready: float, emit: Emit) -> JobEnded:
         """The result. A cancelled life has sent its own, since the cancellation goes on from here."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -254,6 +254,80 @@ def copy_zoo(folder: Path, names: Iterable[str]) -> Path:
     return folder
 
 
-def signal_name(number: int) -> str:
-    """``SIGTERM`` for 15."""
-    return signal.Signals(number).name
+class Going:
+    """A run under way: a real process in a session of its own, to be waited for and signalled.
+
+    Its journal and its stderr are the events that tests wait for; nothing here sleeps for a time.
+    """
+
+    def __init__(self, home: Path, *arguments: str | Path, env: Mapping[str, str] | None = None) -> None:
+        self.folder = home / "out"
+        self._err = home / "stderr.txt"
+        with self._err.open("wb") as err, (home / "stdout.txt").open("wb") as out:
+            self.process = subprocess.Popen(
+                command(*arguments, "-o", "out"),
+                cwd=home,
+                env=environment(home, **(env or {})),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+
+    def journal(self) -> list[dict[str, Any]]:
+        """What is in the journal so far, whole lines only."""
+        try:
+            data = (self.folder / "journal.jsonl").read_bytes()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in data.splitlines(keepends=True) if line.endswith(b"\n")]
+
+    def wait_for(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
+        """The first `count` events of a type, as soon as they are there."""
+        until(
+            lambda: (
+                len([e for e in self.journal() if e["type"] == kind]) >= count
+                or self.process.poll() is not None
+            )
+        )
+        found = [event for event in self.journal() if event["type"] == kind]
+        assert len(found) >= count, self._err.read_text()
+        return found
+
+    def wait_for_text(self, text: str) -> None:
+        """Until `text` was written to stderr."""
+        until(lambda: text in self._err.read_text(encoding="utf-8"))
+
+    def signal(self, number: int) -> None:
+        """As a terminal or an init system would."""
+        self.process.send_signal(number)
+
+    def end(self) -> tuple[int, str, str]:
+        """Exit code, stdout and stderr, once it has ended."""
+        code = self.process.wait(LIMIT_S)
+        home = self.folder.parent
+        return code, (home / "stdout.txt").read_text(encoding="utf-8"), self._err.read_text(encoding="utf-8")
+
+    def finish(self, *, complete: bool = False) -> Ran:
+        """The same as a checked run."""
+        return finished(self.folder, *self.end(), complete=complete)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Look often, for a bounded time."""
+    deadline = time.monotonic() + LIMIT_S
+    while not true():
+        assert time.monotonic() < deadline, "what was waited for did not come"
+        time.sleep(0.005)
+
+
+def process_of(job: str) -> int:
+    """The process id of a job's leader."""
+    for pid, _ in _processes():
+        try:
+            marks = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            continue
+        if f"KASTRUN_JOB={job}".encode() in marks and os.getsid(pid) == pid:
+            return pid
+    raise AssertionError(f"no process of {job}")

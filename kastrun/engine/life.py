@@ -36,6 +36,14 @@ class _Phase(Enum):
     DEAD = "dead"  # the leader and all that it left are gone; what is in the pipes is read
 
 
+class NotStarted(Exception):
+    """The process could not be made; `cause` is the system's own error."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
 class Life:
     """One run of one job's process. `run` returns when nothing of it is left."""
 
@@ -73,16 +81,19 @@ class Life:
         self._unsent: Batch | None = None
 
     async def run(self) -> None:
-        """Raises OSError where the process cannot be started, and passes cancellation on."""
+        """Raises NotStarted where there is no process, and passes cancellation on."""
         mark = f"{self.job.id}.{self.job.attempt}"
         limits = self.station.limits
-        child = spawn(
-            self.station.argv,
-            env=self.station.environment(self.place.home, mark),
-            cwd=self.place.home,
-            stdin=self.line,
-            memory_mb=limits.memory_mb,
-        )
+        try:
+            child = spawn(
+                self.station.argv,
+                env=self.station.environment(self.place.home, mark),
+                cwd=self.place.home,
+                stdin=self.line,
+                memory_mb=limits.memory_mb,
+            )
+        except OSError as error:
+            raise NotStarted(error) from error
         self._family.enter(child.pid, mark)
         self._control.listen(child.wake)
         try:

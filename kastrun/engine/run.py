@@ -20,7 +20,7 @@ from kastrun.engine import result
 from kastrun.engine.batch import Batch, Emit
 from kastrun.engine.clock import Clock
 from kastrun.engine.control import Control
-from kastrun.engine.life import Life
+from kastrun.engine.life import Life, NotStarted
 from kastrun.engine.outcome import Cause, Outcome, decide
 from kastrun.engine.turn import Turn
 from kastrun.errors import JournalError
@@ -159,8 +159,8 @@ class Engine:
         """The result. A cancelled life has sent its own, since the cancellation goes on from here."""
         try:
             await life.run()
-        except OSError as error:
-            cause = _not_started(life.station.argv, error)
+        except NotStarted as error:
+            cause = _not_started(life.station.argv, error.cause)
             return result.without_process(life.job, Outcome("fail", cause), ready=ready, clock=self.clock)
         except trio.Cancelled:
             with trio.CancelScope(shield=True):

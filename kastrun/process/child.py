@@ -96,7 +96,7 @@ class Child:
         return self._stdin.unread()
 
     def close(self) -> None:
-        """Close every descriptor that is ours; a grandchild that still writes gets EPIPE."""
+        """Close every descriptor that is ours; a grandchild that still writes gets EPIPE. Idempotent."""
         for fd in list(self._streams):
             self._drop(fd)
         self._stdin.close()
@@ -155,8 +155,11 @@ class _Stdin:
         return size > 0 or bool(self.pending)
 
     def close(self) -> None:
+        """Let go of both ends. Idempotent: a child that is closed early is closed again at its end."""
         self.end()
-        os.close(self.reader)
+        if self.reader >= 0:
+            os.close(self.reader)
+            self.reader = -1
 
 
 def spawn(

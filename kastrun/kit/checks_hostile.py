@@ -23,12 +23,12 @@ def _judge_danger(evidence: Evidence) -> Verdict:
 
 
 def _judge_hostile(evidence: Evidence) -> Verdict:
-    tried = evidence.tried["hostile"]
-    if _forged(tried):
+    runs = evidence.of("hostile").values()
+    if any(_forged(tried) for tried in runs):
         return fail("a record that the server wrote into its response came out as the plugin's own")
-    if tried.ended.reason not in EXPLAINED:
-        return fail(told(tried))
-    if "utf8_replaced" in tried.ended.warnings:
+    if broken := [tried for tried in runs if tried.ended.reason not in EXPLAINED]:
+        return fail(told(broken[0]))
+    if any("utf8_replaced" in tried.ended.warnings for tried in runs):
         return warn("it prints bytes of the response that are no UTF-8; they were replaced")
     return PASS
 

@@ -8,6 +8,7 @@ side; the crowd and the examples go alone.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -43,6 +44,8 @@ CHECKS: Final[tuple[Check, ...]] = (
 SIDE_BY_SIDE: Final = 4
 STOP_AFTER_S: Final = 1.5
 """A plugin that reaches no server is stopped this long after its start."""
+ABANDONED_S: Final = 10.0
+"""An abandoned plugin may live so much longer than twice its usual time."""
 
 Tell = Callable[[str], None]
 
@@ -161,22 +164,26 @@ class _Examination:
             self._leave_all_out("the minimal job must succeed first")
         return None if changed is None else replace(stage, as_is=changed)
 
-    async def _blame(self, trial: Trial) -> Callable[[Trial], Trial] | None:
+    async def _blame(self, trial: Trial) -> Change | None:
         """Change the surroundings one at a time; what helped is what the plugin relies on."""
         self.tell("the minimal job fails: trying it in other surroundings")
         tried: dict[str, Tried] = {}
 
+        copy = self.scratch / "copy"  # what a job makes of its working directory is not done to the original
+        shutil.copytree(trial.plugin.folder, copy, symlinks=True)
+        changes = {name: change(str(copy)) for name, (change, _) in SURROUNDINGS.items()}
+
         async def attempt(name: str) -> None:
-            tried[name] = await self.shop.run(SURROUNDINGS[name][0](trial))
+            tried[name] = await self.shop.run(changes[name](trial))
 
         async with trio.open_nursery() as nursery:
             for name in SURROUNDINGS:
                 nursery.start_soon(attempt, name)
-        for name, (change, why) in SURROUNDINGS.items():
+        for name, (_, why) in SURROUNDINGS.items():
             if checks_run.sound(tried[name]):
                 self.evidence.blamed[name] = f"{why}; without that: {checks_run.told(self.evidence.minimal)}"
                 self.evidence.tried["minimal"] = tried[name]
-                return change
+                return changes[name]
         return None
 
     def _leave_all_out(self, why: str) -> None:
@@ -233,7 +240,7 @@ class _Examination:
     async def _abandon(self, stage: scenes.Stage) -> None:
         async with self._limiter:
             evidence = self.evidence
-            evidence.abandoned_s = 2 * evidence.minimal.ended.timings.duration_s + 10
+            evidence.abandoned_s = 2 * evidence.minimal.ended.timings.duration_s + ABANDONED_S
             evidence.gone_s = await self.shop.abandon(stage.trial(), within_s=evidence.abandoned_s)
 
     async def _probe_without(self) -> None:
@@ -259,23 +266,26 @@ class _Examination:
                 nursery.start_soon(self._try, f"crowd:{suffix}", replace(trial, total_s=patience), None)
 
 
-def _with_own_environment(trial: Trial) -> Trial:
+Change = Callable[[Trial], Trial]
+
+
+def _with_own_environment(_: str) -> Change:
     hidden = {"PATH", "HOME", "TMPDIR", "KASTRUN_JOB"}
     own = {name: value for name, value in os.environ.items() if name not in hidden}
-    return replace(trial, environment={**own, **trial.environment})
+    return lambda trial: replace(trial, environment={**own, **trial.environment})
 
 
-def _in_its_folder(trial: Trial) -> Trial:
-    return replace(trial, cwd=trial.plugin.folder)
+def _in_its_folder(copy: str) -> Change:
+    return lambda trial: replace(trial, cwd=copy)
 
 
-def _with_more_to_read(trial: Trial) -> Trial:
-    return replace(trial, more_stdin=b"\n" * 16)
+def _with_more_to_read(_: str) -> Change:
+    return lambda trial: replace(trial, more_stdin=b"\n" * 16)
 
 
-SURROUNDINGS: Final[Mapping[str, tuple[Callable[[Trial], Trial], str]]] = {
+SURROUNDINGS: Final[Mapping[str, tuple[Callable[[str], Change], str]]] = {
     "cleared-environment": (_with_own_environment, "it runs only with your own environment variables"),
     "working-directory": (_in_its_folder, "it runs only with the plugin's folder as its working directory"),
     "stdin-eof": (_with_more_to_read, "it waits for more on standard input than the one line"),
 }
-"""By the check that is to blame where this change makes the minimal job succeed."""
+"""By the check that is to blame: how to change a trial (with a copy of the folder), and what that shows."""

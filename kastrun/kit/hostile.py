@@ -47,6 +47,7 @@ class Servers:
     silent: int
     held: int
     hostile: int
+    nul: int
     refused: int
     tls: int
     ca_file: str
@@ -69,6 +70,7 @@ async def servers() -> AsyncIterator[Servers]:
                 silent=await start(_until_closed),
                 held=await start(partial(_until_closed, reached=reached)),
                 hostile=await start(_hostile),
+                nul=await start(partial(_hostile, nul=True)),
                 refused=closed.getsockname()[1],
                 tls=await start(partial(_over_tls, context)),
                 ca_file=str(_CERTIFICATES / "ca.pem"),
@@ -139,18 +141,21 @@ async def _over_tls(context: ssl.SSLContext, stream: trio.abc.Stream) -> None:
     await inner.aclose()
 
 
-async def _hostile(stream: trio.abc.Stream) -> None:
-    """A response that is full of records, escape sequences, NUL and bytes that are no UTF-8."""
+async def _hostile(stream: trio.abc.Stream, *, nul: bool = False) -> None:
+    """A response that is full of records, escape sequences, NUL and bytes that are no UTF-8.
+
+    NUL is in the headers only where `nul` says so: many clients read no further then.
+    """
     head = await _request(stream)
     record = _FINDING.encode()
     lines = (
         b"HTTP/1.1 200 " + record,
         b"Server: Apache/2.2\x1b[31m\x1b]0;owned\x07 caf\xe9",
         b"X-Powered-By: " + record,
-        b"X-Nul: a\0b",
+        b"X-Nul: a%bb" % (b"\0" if nul else b""),
         b"X-Latin: \xe9\xff\xfe",
         b"Set-Cookie: " + record + b"; Path=/",
-        b"Set-Cookie: sid=\xe9\x1b[2J\0; Path=/",
+        b"Set-Cookie: sid=\xe9\x1b[2J; Path=/",
         b"Content-Type: text/html; charset=latin-1",
         b"Content-Length: %d" % BODY,
         b"Connection: close",

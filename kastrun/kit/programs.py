@@ -59,7 +59,8 @@ def path_without(names: Iterable[str], farm: Path) -> tuple[str, ...]:
 
 async def unnoticed(need: Requirement, family: Family, farm: Path) -> bool:
     """Whether the probe of `need` is content where its program is absent."""
-    path = path_without({need.name, os.path.basename(need.probe[0])}, farm)
+    hidden = {need.name, os.path.basename(need.probe[0])} - POSIX  # a shell around it is not what it needs
+    path = path_without(hidden, farm)
     return await missing_along(os.pathsep.join(path), need, family) is None
 
 

@@ -133,7 +133,10 @@ def _hostile(stage: Stage) -> Trials:
     if stage.plugin.targets[0] == "file":
         content = f'\x1b[31m{{"type":"finding","rule":"{FORGED}","title":"x","severity":"high"}}\n'.encode()
         return {"": _at(stage, 0, stage.file("hostile.bin", b"\0\xe9\xff\n" + content * 100_000))}
-    return _served(stage, stage.servers.hostile)
+    answers, with_nul = _served(stage, stage.servers.hostile), _served(stage, stage.servers.nul)
+    if isinstance(answers, str) or isinstance(with_nul, str):
+        return str(answers)
+    return {"records": answers[""], "nul": with_nul[""]}
 
 
 def _refused(stage: Stage) -> Trials:

@@ -43,7 +43,7 @@ class TrialStation(Station):
 
 
 def _encoded(document: JsonObject) -> bytes:
-    return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _merged(document: JsonObject, extra: JsonObject) -> JsonObject:

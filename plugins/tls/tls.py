@@ -25,7 +25,7 @@ import facts as findings  # noqa: E402
 from facts import Facts  # noqa: E402
 from rules import RULES, Hit  # noqa: E402
 from shake import Endpoint, SettingError, Shake, answered_in_another_tongue, loose, proxy_parts  # noqa: E402
-from voice import begin, end, fail, log, say, when_late  # noqa: E402
+from voice import beat, begin, end, fail, log, say, when_late  # noqa: E402
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def tell(job: Job, hits: Iterable[Hit]) -> None:
 
 def contact(job: Job) -> Shake:
     """The proof that a TLS server is there; ends the job where it is not."""
-    say(type="progress", message="first handshake")
+    beat("first handshake")
     try:
         return job.endpoint.shake(loose())
     except OSError as error:
@@ -90,7 +90,7 @@ def contact(job: Job) -> Shake:
 
 
 def judge_certificate(job: Job, der: bytes) -> certificates.Certificate:
-    say(type="progress", message="certificate")
+    beat("certificate")
     now = datetime.now(UTC)
     leaf = certificates.read(job.endpoint, der)
     if leaf.unread is not None:
@@ -141,7 +141,7 @@ def _sslyze(job: Job, *, must: bool) -> str | None:
 
 
 def heartbeat(step: str) -> None:
-    say(type="progress", message=step)
+    beat(step)
 
 
 def report_certificate(job: Job, leaf: certificates.Certificate, facts: Facts) -> None:

@@ -12,12 +12,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
+BEAT_S = 0.25
 _mouth = threading.Lock()
+_beaten = 0.0
 _children: list[subprocess.Popen[bytes]] = []
 _late: dict[str, Any] = {}
 
@@ -25,6 +28,15 @@ _late: dict[str, Any] = {}
 def say(**message: Any) -> None:
     with _mouth:
         print(json.dumps(message), flush=True)
+
+
+def beat(message: str) -> None:
+    """Says what is being done, a few times a second at most: the host drops more than ten."""
+    global _beaten
+    now = time.monotonic()
+    if now - _beaten >= BEAT_S:
+        _beaten = now
+        say(type="progress", message=message)
 
 
 def log(level: str, message: str) -> None:

@@ -15,11 +15,18 @@ from kastrun import __version__
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The `kastrun` command. Exits with a code of run.md's table."""
+    _replace_closed_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):
-        _say(f"kastrun {__version__}\n")
-        sys.exit(0)
+        sys.exit(_say(f"kastrun {__version__}\n"))
     sys.exit(_guarded(arguments))
+
+
+def _replace_closed_streams() -> None:
+    """What was closed by the caller (`>&-`) is /dev/null: else the journal would get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the end
 
 
 def _guarded(arguments: list[str]) -> int:
@@ -30,22 +37,23 @@ def _guarded(arguments: list[str]) -> int:
     try:
         code: int = options.verb(options)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of our output (`| head`) has left. Python would complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return failure.interrupted()
     except failure.EXPECTED as error:
         return failure.explain(error, as_json=getattr(options, "json", False))
     except Exception as error:  # noqa: BLE001 - the one place that turns a bug of ours into exit 70
+        if isinstance(error, OSError) and failure.no_room(error):
+            return failure.output_lost(error)
         return failure.crash(error, arguments)
     return code
 
 
-def _say(text: str) -> None:
+def _say(text: str) -> int:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        from kastrun.cli import failure
+
+        return failure.output_lost(error)
+    return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -10,7 +11,7 @@ import traceback
 from datetime import UTC, datetime
 
 from kastrun import __version__
-from kastrun.errors import KastError, ProfileError
+from kastrun.errors import KastError, ProfileError, UsageError
 from kastrun.model import JsonObject
 
 EXPECTED = (KastError,)
@@ -23,12 +24,21 @@ def explain(error: KastError, *, as_json: bool) -> int:
     elif isinstance(error, ProfileError):
         from kastrun import problems
 
-        sys.stderr.write(problems.render(error.problems, colour=colour(sys.stderr)))
+        _tell(problems.render(error.problems, colour=colour(sys.stderr)))
     else:
-        sys.stderr.write(f"error: {error.message}\n")
+        _tell(f"error: {error.message}\n")
         if error.hint:
-            sys.stderr.write(f"hint: {error.hint}\n")
+            _tell(f"hint: {error.hint}\n")
     return error.exit_code
+
+
+def _tell(text: str) -> None:
+    """Say it on standard error, if anybody still reads that; the exit code says it in any case."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _print_json(error: KastError) -> None:
@@ -44,8 +54,22 @@ def _print_json(error: KastError) -> None:
 
 def interrupted() -> int:
     """Ctrl-C before a run had begun, or after it had ended."""
-    sys.stderr.write("interrupted\n")
+    _tell("interrupted\n")
     return 130
+
+
+def no_room(error: OSError) -> bool:
+    """Whether nobody takes what we write: the reader of a pipe has left, or a disk is full."""
+    return isinstance(error, BrokenPipeError) or error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def output_lost(error: OSError) -> int:
+    """Standard output is gone: its reader left (`| head`), which is no fault, or its disk is full."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains of it at exit
+    if isinstance(error, BrokenPipeError):
+        return 0
+    _tell(f"error: what is to be said cannot be written: {error.strerror}\n")
+    return UsageError.exit_code
 
 
 def crash(error: Exception, arguments: list[str]) -> int:
@@ -58,7 +82,7 @@ def crash(error: Exception, arguments: list[str]) -> int:
     handle, path = tempfile.mkstemp(prefix=f"kastrun-crash-{now}-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
         file.write(report)
-    sys.stderr.write(
+    _tell(
         f"error: this is a bug in kastrun: {type(error).__name__}: {error}\n"
         f"hint: please report it with {path} (look through it first: it holds your arguments)\n"
     )

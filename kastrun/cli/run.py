@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kastrun import record, scan, workspace
-from kastrun.cli import common, plan
+from kastrun.cli import common, failure, plan
 from kastrun.intent import Intent
 from kastrun.terminal import Screen, open_screen, print_summary
 
@@ -51,6 +51,15 @@ def finish(ended: scan.Ended, options: argparse.Namespace) -> int:
     if ended.exit.code != 5:  # the disk that refused the journal would refuse this too
         record.write_summary(ended.folder, ended.tally, ended.exit)
         record.point_latest(ended.folder)
+    try:
+        _show(ended, options)
+        sys.stdout.flush()
+    except OSError as error:
+        failure.output_lost(error)  # the run is what it is, whoever reads of it
+    return ended.exit.code
+
+
+def _show(ended: scan.Ended, options: argparse.Namespace) -> None:
     if options.json:
         sys.stdout.write((ended.folder / record.SUMMARY).read_text(encoding="utf-8"))
     else:
@@ -64,7 +73,6 @@ def finish(ended: scan.Ended, options: argparse.Namespace) -> int:
             verbose=options.verbose,
             color=common.colour_said(options),
         )
-    return ended.exit.code
 
 
 def make_folder(options: argparse.Namespace, name: str) -> Path:

@@ -18,6 +18,7 @@ class Clock:
     def __init__(self) -> None:
         self._anchor = time.time() - trio.current_time()
         self.began = trio.current_time()
+        self._second = (0, "")
 
     def now(self) -> float:
         """Seconds on the monotonic clock."""
@@ -25,5 +26,8 @@ class Clock:
 
     def stamp(self, moment: float) -> str:
         """`moment` as RFC 3339 UTC with milliseconds."""
-        wall = datetime.fromtimestamp(self._anchor + moment, UTC)
-        return wall.strftime("%Y-%m-%dT%H:%M:%S.") + f"{wall.microsecond // 1000:03d}Z"
+        seconds, milliseconds = divmod(int((self._anchor + moment) * 1000), 1000)
+        if seconds != self._second[0]:  # most stamps are of the same second as the one before
+            text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._second = (seconds, text)
+        return f"{self._second[1]}.{milliseconds:03d}Z"

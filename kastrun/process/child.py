@@ -15,7 +15,6 @@ import select
 import struct
 import subprocess
 import termios
-import time
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
@@ -51,7 +50,6 @@ class Child:
 
     def __init__(self, pid: int, out: int, err: int, stdin: _Stdin) -> None:
         self.pid = pid
-        self.started = time.monotonic()
         self._stdin = stdin
         self._pidfd = os.pidfd_open(pid)
         self._epoll = select.epoll()
@@ -72,7 +70,10 @@ class Child:
             with trio.CancelScope(deadline=deadline) as self._wait:
                 await trio.lowlevel.wait_readable(self._epoll.fileno())
         self._woken = False
-        return [self._take(fd) for fd, _ in self._epoll.poll(0) if not self._feed(fd)]
+        got = self._ready()
+        if any(stream is Stream.EXIT for stream, _ in got):
+            got += self._ready()  # what it wrote last has been taken: its pipes usually end here
+        return got
 
     def wake(self) -> None:
         """End the wait of `read` at once, or the next one."""
@@ -101,6 +102,9 @@ class Child:
             self._drop(fd)
         self._stdin.close()
         self._epoll.close()
+
+    def _ready(self) -> list[tuple[Stream, bytes]]:
+        return [self._take(fd) for fd, _ in self._epoll.poll(0) if not self._feed(fd)]
 
     def _take(self, fd: int) -> tuple[Stream, bytes]:
         stream = self._streams[fd]

@@ -41,7 +41,7 @@ def write_summary(folder: Path, tally: Tally, exit_: ExitCode) -> None:
 
 
 def write(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a file whole or not at all. Raises OSError, and leaves nothing behind then."""
+    """Write a file whole or not at all. Raises JournalError, and leaves nothing behind then."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
@@ -50,9 +50,13 @@ def write(path: Path, chunks: Iterable[bytes]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except OSError as error:
+        raise JournalError(
+            f"{path} cannot be written: {error.strerror}",
+            hint="make room, then try again; what a journal holds is safe",
+        ) from error
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
 
 
 def results(journal: Path) -> Iterator[JobEnded]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -16,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_facts import ended, over, start, started
-from zoo_runs import journal_schema
+from zoo_runs import journal_schema, largest_file
 
 from kastrun import resources
 from kastrun.errors import JournalError, UsageError
@@ -192,16 +189,6 @@ def test_a_second_writer_is_told_who_holds_it(path: Path) -> None:
 
 
 # a disk that is full
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def one_by_one(journal: Journal) -> None:

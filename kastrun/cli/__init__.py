@@ -19,7 +19,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):
         sys.exit(_say(f"kastrun {__version__}\n"))
-    sys.exit(_guarded(arguments))
+    code = _guarded(arguments)
+    try:
+        sys.stderr.flush()
+    except OSError:  # nobody reads it any more; Python would end with 120 for that
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    sys.exit(code)
 
 
 def _replace_closed_streams() -> None:
@@ -40,7 +45,9 @@ def _guarded(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return failure.interrupted()
     except failure.EXPECTED as error:
-        return failure.explain(error, as_json=getattr(options, "json", False))
+        return failure.explain(
+            error, as_json=getattr(options, "json", False), plain=getattr(options, "no_color", False)
+        )
     except Exception as error:  # noqa: BLE001 - the one place that turns a bug of ours into exit 70
         if isinstance(error, OSError) and failure.no_room(error):
             return failure.output_lost(error)

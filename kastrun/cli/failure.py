@@ -17,14 +17,14 @@ from kastrun.model import JsonObject
 EXPECTED = (KastError,)
 
 
-def explain(error: KastError, *, as_json: bool) -> int:
+def explain(error: KastError, *, as_json: bool, plain: bool = False) -> int:
     """Print an error of ours: the problems of a profile each in its place, anything else in two lines."""
     if as_json:
         _print_json(error)
     elif isinstance(error, ProfileError):
         from kastrun import problems
 
-        _tell(problems.render(error.problems, colour=colour(sys.stderr)))
+        _tell(problems.render(error.problems, colour=not plain and colour(sys.stderr)))
     else:
         _tell(f"error: {error.message}\n")
         if error.hint:

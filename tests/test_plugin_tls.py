@@ -416,7 +416,8 @@ def in_another_tongue(connection: socket.socket) -> None:
 def test_a_service_without_tls_is_skipped_and_a_url_is_an_error(run: Run) -> None:
     with serve(in_another_tongue) as port:
         service = run(port)
-        url = run(port, target={"kind": "url", "value": f"https://localhost:{port}/"})
+        https = {"kind": "service", "value": f"localhost:{port}", "scheme": "https"}
+        url = run(port, target=https)
     assert service.done == {
         "type": "done",
         "status": "skipped",
@@ -426,9 +427,9 @@ def test_a_service_without_tls_is_skipped_and_a_url_is_an_error(run: Run) -> Non
 
 
 def test_an_http_url_has_no_tls(run: Run) -> None:
-    told = run(80, target={"kind": "url", "value": "http://localhost/"})
+    told = run(80, target={"kind": "service", "value": "localhost:80", "scheme": "http"})
     assert told.done["status"] == "skipped"
-    assert told.done["message"] == "http://localhost/ is not https: there is no TLS to judge"
+    assert told.done["message"] == "localhost:80 speaks plain HTTP: there is no TLS to judge"
 
 
 def test_a_bare_host_takes_the_port_of_the_options(tmp_path: Path, authority: Authority, chain: Path) -> None:

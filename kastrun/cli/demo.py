@@ -22,7 +22,7 @@ def serve(options: argparse.Namespace) -> int:
     options.verbose = options.quiet = False
     site_of = hardened_site if options.hardened else weak_site
     with site_of() as site:
-        sys.stderr.write(f"the demo site: {site.http_url} and {site.https_url}, on this machine only\n")
+        sys.stderr.write(f"demo site, on this machine only: {site.http_url} {site.https_url}\n")
         chosen = settings.load()
         example = resources.shipped("kast.toml.example")
         loaded = intent.load(str(example), overrides(site), settings_dirs=chosen.plugin_dirs)

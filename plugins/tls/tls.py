@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 sys.dont_write_bytecode = True  # this folder's content is part of a job's identity
 
@@ -31,7 +30,8 @@ from voice import beat, begin, end, fail, log, say, when_late  # noqa: E402
 @dataclass(frozen=True, slots=True)
 class Job:
     endpoint: Endpoint
-    kind: str
+    maybe: bool
+    """A service of which nobody said that it speaks TLS."""
     options: dict[str, Any]
     ca_file: str | None
     proxy: str | None
@@ -50,9 +50,15 @@ def read_job(line: bytes) -> Job:
     when_late(
         "error", error={"kind": "target", "message": f"{target['value']} gave no answer before the deadline"}
     )
-    if target["kind"] == "url" and urlsplit(target["value"]).scheme != "https":
-        end("skipped", message=f"{target['value']} is not https: there is no TLS to judge")
-    return Job(endpoint, target["kind"], options, http.get("ca_file"), http.get("proxy"))
+    if target.get("scheme") == "http":
+        end("skipped", message=f"{target['value']} speaks plain HTTP: there is no TLS to judge")
+    return Job(
+        endpoint,
+        target["kind"] == "service" and "scheme" not in target,
+        options,
+        http.get("ca_file"),
+        http.get("proxy"),
+    )
 
 
 def tell(job: Job, hits: Iterable[Hit]) -> None:
@@ -78,7 +84,7 @@ def contact(job: Job) -> Shake:
     try:
         return job.endpoint.shake(loose())
     except OSError as error:
-        if answered_in_another_tongue(error) and job.kind == "service":
+        if answered_in_another_tongue(error) and job.maybe:
             end("skipped", message=f"{job.where} answered, and does not speak TLS")
         through = (
             f" through the proxy {proxy_parts(job.proxy).netloc.rpartition('@')[2]}" if job.proxy else ""

@@ -23,7 +23,6 @@ from kastrun.model import (
     Plugin,
     PluginChoice,
     Profile,
-    SecretRef,
     Target,
     TargetEntry,
     Verdict,
@@ -262,19 +261,12 @@ class _Work:
     def _begin(self, options: JsonObject) -> Any:
         plugin = self.chosen.plugin
         identity = ["j1", plugin.name, plugin.digest, options]
-        return hashlib.sha256(msgspec.json.encode(identity, enc_hook=_plain, order="deterministic") + b"\0")
+        return hashlib.sha256(msgspec.json.encode(identity, order="deterministic") + b"\0")
 
 
 def _matching(given: Target, jobs: Iterable[Job] | None) -> list[str]:
     """Of another plugin's jobs for the same target, those about this host, or about a whole network."""
     return [job.id for job in jobs or () if job.target.host is None or job.target.host == given.host]
-
-
-def _plain(value: object) -> object:
-    """Secrets take part in a job's identity as references."""
-    if isinstance(value, SecretRef):
-        return {value.source: value.name}
-    raise TypeError(f"an option cannot hold a {type(value).__name__}")
 
 
 def target_text(job: Job) -> str:

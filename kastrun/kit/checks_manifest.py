@@ -13,7 +13,7 @@ from kastrun.kit.verdict import PASS, Check, Evidence, Verdict, fail, skip
 from kastrun.model import Plugin, Problem
 
 _SECRETIVE: Final = re.compile(
-    r"(^|[_-])(pass(word|wd|phrase)?|pwd|secret|token|api_?key|apikey|credentials?|private_?key|bearer|cookie)s?($|[_-])",
+    r"(^|[_-])(pass(word|wd|phrase)?|pwd|secret|token|api[_-]?key|credentials?|private[_-]?key|bearer|cookie)s?($|[_-])",
     re.IGNORECASE,
 )
 """Names that are secrets in every tool we know; whole words, so that `passive` and `tokenizer` are none."""

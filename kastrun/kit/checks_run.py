@@ -75,6 +75,8 @@ def _judge_minimal(evidence: Evidence) -> Verdict:
     tried = evidence.minimal
     if tried.ended.reason in BREACHES:
         return skip("kastrun ended the job at a bad line: see `lines`")
+    if tried.ended.reason == "bad_artifact":
+        return skip("what it handed over was refused: see `artifacts`")
     if tried.ended.reason in {"plugin_target", "plugin_transient"}:
         return warn(f"the kit's server does not suit it ({told(tried)}): name a target in examples/kit.toml")
     return PASS if sound(tried) else fail(told(tried))
@@ -270,6 +272,7 @@ CHECKS: Final = (
         "then `done`.",
         judge=_judge_artifacts,
         scenes=("minimal", "again", "kind"),
+        partial=True,
     ),
     Check(
         id="signs-of-life",

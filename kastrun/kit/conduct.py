@@ -159,7 +159,8 @@ class _Examination:
         self.evidence.tried["minimal"] = tried = await self.shop.run(trial)
         if checks_run.sound(tried) or not self.needed - {"minimal"}:
             return stage
-        changed = await self._blame(trial)
+        # What it handed over is its own doing; in another folder it would only hand over nothing.
+        changed = None if tried.ended.reason == "bad_artifact" else await self._blame(trial)
         if changed is None:
             self._leave_all_out("the minimal job must succeed first")
         return None if changed is None else replace(stage, as_is=changed)

@@ -31,8 +31,9 @@ class TrialStation(Station):
 
     def line(self, job: Job, artifacts: str, inputs: str) -> tuple[bytes, tuple[str, ...]]:
         trial = self.trial
-        with open(inputs, "w", encoding="utf-8") as file:
-            file.write(_housed(trial.inputs, os.path.dirname(inputs)))
+        if trial.inputs:
+            with open(inputs, "w", encoding="utf-8") as file:
+                file.write(_housed(trial.inputs, os.path.dirname(inputs)))
         line, secrets = Station.line(self, job, artifacts, inputs)
         if trial.document is not None:
             places = {"artifacts": artifacts, "inputs": inputs}

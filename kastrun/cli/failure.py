@@ -74,6 +74,8 @@ def output_lost(error: OSError) -> int:
 
 def crash(error: Exception, arguments: list[str]) -> int:
     """A bug of ours: leave a crash file, name it, exit 70."""
+    from kastrun.terminal.wording import clean
+
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     report = (
         f"kastrun {__version__}, Python {sys.version.split()[0]}, {sys.platform}, {now}\n"
@@ -83,7 +85,7 @@ def crash(error: Exception, arguments: list[str]) -> int:
     with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
         file.write(report)
     _tell(
-        f"error: this is a bug in kastrun: {type(error).__name__}: {error}\n"
+        f"error: this is a bug in kastrun: {type(error).__name__}: {clean(str(error))}\n"
         f"hint: please report it with {path} (look through it first: it holds your arguments)\n"
     )
     return 70

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kastrun import resources
+from kastrun.kit import CHECKS
 from kastrun.schema import resolve
 from kastrun.settings import Settings, provenance
 
@@ -67,7 +68,15 @@ def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-TABLES = {"profile": profile_table, "settings": settings_table}
+def checks() -> str:
+    """A section a check of the conformance kit."""
+    return "\n".join(
+        f"### `{check.id}`: {check.title}\n\n{check.rule}.\n\n{check.why}\n\n**Mend it:** {check.mend}\n"
+        for check in CHECKS
+    )
+
+
+TABLES = {"profile": profile_table, "settings": settings_table, "checks": checks}
 
 
 def filled(text: str) -> str:

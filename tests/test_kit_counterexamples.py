@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conduct, "ABANDONED_S", 2.0)
+    monkeypatch.setattr(conduct, "ABANDONED_S", 1.0)
     monkeypatch.setenv("KIT_EXAMPLE", "set by whoever starts the kit")
 
 

@@ -14,7 +14,7 @@ from kastrun.kit import CHECKS, examine
 
 FOLDERS = sorted(path.parent for path in replay.PLUGINS.glob("*/plugin.toml"))
 QUICK = [check.id for check in CHECKS if not check.scenes]
-QUICK += ["minimal-job", "working-directory", "secrets", "declared-programs", "missing-program"]
+QUICK += ["minimal-job", "declared-programs", "missing-program"]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -290,7 +290,7 @@ CHECKS: Final = (
         title="recorded example exchanges replay",
         rule="docs/conformance.md, examples",
         why="An example shows what the plugin says for a known target, and keeps it saying so.",
-        mend="Record one with `kastrun plugins record`, or correct `examples/CASE.out.jsonl`.",
+        mend="Add `examples/CASE.job.json` with its `CASE.out.jsonl`, or correct what was recorded.",
         judge=_judge_examples,
         scenes=("examples",),
     ),

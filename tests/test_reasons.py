@@ -18,10 +18,10 @@ from zoo_runs import ZOO, Ran, build, copy_zoo, kastrun, left_over, run, write_p
 from kastrun.protocol.reasons import FAILURES, SKIPS, WARNINGS
 
 TOKEN = "s3cret-tökèn/value"
-ALONE = {"counts-itself", "waits", "holds-on", "slow-probe", "ghost"}
+ALONE = {"counts-itself", "waits", "holds-on", "slow-probe", "ghost", "second-time"}
 """Animals that other tests run: they wait for a signal, or are told apart by nothing."""
 IN_C = {folder.parent.name for folder in ZOO.glob("*/run.c")}
-ANIMALS = sorted(path.name for path in ZOO.iterdir() if path.name not in ALONE)
+ANIMALS = sorted(path.parent.name for path in ZOO.glob("*/expect.toml"))
 NOT_HERE = {
     "sandbox_unavailable",  # there is no sandbox in this release
     "oom",  # told by a cgroup only
@@ -183,7 +183,7 @@ def test_the_grace_is_used_for_records(zoo: Ran) -> None:
 
 def test_a_flood_and_a_grandchild_do_not_hold_up_the_end(zoo: Ran) -> None:
     # 0.4 s of time, 0.2 s of grace, and the pipes end with the processes; the rest is a busy machine.
-    assert zoo.result("noisy-hang")["timings"]["duration_s"] < 5
+    assert zoo.result("noisy-hang")["timings"]["duration_s"] < 8
 
 
 def test_artifacts_are_hashed_and_moved(zoo: Ran) -> None:

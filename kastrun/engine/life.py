@@ -123,7 +123,8 @@ class Life:
             got = await child.read(self._next_deadline())
             if got:
                 await self._take(child, got)
-            elif self._clock.now() >= self._next_deadline():
+            # Looked at even while output comes: a flood must not hold its own deadline off.
+            if self._clock.now() >= self._next_deadline():
                 self._expire(child)
         self._finish(child)
 

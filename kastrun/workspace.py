@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +69,17 @@ def make_run_folder(path: Path) -> Path:
     return path.resolve()
 
 
+def clear_work(run_folder: Path) -> None:
+    """Remove what jobs left in `work`, if a crash or a job that could not be cleared left anything."""
+    work = run_folder / "work"
+    with suppress(OSError):  # what cannot be removed harms no result, and the run is over
+        if os.path.lexists(work):
+            _raze(str(work))
+
+
 def reopen_run_folder(path: Path) -> Path:
     """The folder of an earlier start, without what its jobs left in `work`. Raises UsageError."""
-    shutil.rmtree(path / "work", ignore_errors=True)
+    clear_work(path)
     try:
         (path / "work").mkdir(mode=0o700)
     except OSError as error:
@@ -247,26 +257,28 @@ def _digest(path: str) -> str:
 
 
 def _raze(home: str) -> None:
-    """Remove a folder whatever is in it and however deep: folders are first moved up beside it.
+    """Remove a folder whatever is in it and however deep: folders are first moved up into it.
 
     So no path grows long and nothing recurses; `rmtree` fails on some thousand levels.
     """
     if not stat.S_ISDIR(os.lstat(home).st_mode):
         os.unlink(home)  # put there in its place: what it points to is not ours
         return
-    pending = [home]
-    number = 0
+    nobody_has = secrets.token_hex(8)
+    pending, number = [home], 0
     while pending:
         doomed = pending.pop()
         os.chmod(doomed, 0o700)  # its owner may have taken its own rights away
         with os.scandir(doomed) as entries:
             inside = list(entries)
         for entry in inside:
-            if entry.is_dir(follow_symlinks=False):
-                number += 1
-                os.chmod(entry.path, 0o700)
-                os.rename(entry.path, f"{home}~{number}")
-                pending.append(f"{home}~{number}")
-            else:
+            if not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry.path)
-        os.rmdir(doomed)
+                continue
+            number += 1
+            os.chmod(entry.path, 0o700)
+            os.rename(entry.path, f"{home}/{nobody_has}{number}")
+            pending.append(f"{home}/{nobody_has}{number}")
+        if doomed != home:
+            os.rmdir(doomed)
+    os.rmdir(home)

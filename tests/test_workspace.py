@@ -17,6 +17,7 @@ from kastrun.workspace import (
     Place,
     Places,
     clear_place,
+    clear_work,
     harvest,
     has_artifacts,
     make_place,
@@ -129,6 +130,14 @@ def test_whatever_a_job_leaves_is_removed(leave: Callable[[Path], None], folder:
     leave(Path(place.home))
     clear_place(place)
     assert os.listdir(folder / "work") == []
+
+
+def test_the_work_of_a_run_that_was_killed_is_removed(folder: Path, place: Place) -> None:
+    leave_depth(Path(place.home))
+    leave_every_kind(Path(place.home))
+    clear_work(folder)
+    clear_work(folder)
+    assert os.listdir(folder) == []
 
 
 def test_a_link_in_place_of_the_folder_is_removed_and_not_followed(folder: Path, place: Place) -> None:

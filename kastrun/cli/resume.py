@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 
 from kastrun import intent, record, scan, settings, workspace
@@ -36,4 +35,4 @@ def serve(options: argparse.Namespace) -> int:
         ended = trio.run(scan.run, loaded, folder, run.screen(options), sys.argv[1:], earlier)
         return run.finish(ended, options)
     finally:
-        shutil.rmtree(folder / "work", ignore_errors=True)
+        workspace.clear_work(folder)

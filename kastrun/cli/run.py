@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,7 +102,7 @@ def shown(folder: Path) -> str:
 
 def _tidy(folder: Path) -> None:
     """Nothing of a run that never began, and no work folder of one that ended."""
-    shutil.rmtree(folder / "work", ignore_errors=True)
+    workspace.clear_work(folder)
     if not (folder / record.JOURNAL).exists():
         for name in (record.PROFILE, "targets-stdin.txt"):
             (folder / name).unlink(missing_ok=True)

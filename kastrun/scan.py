@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -273,6 +275,9 @@ class _Gate:
         return Cause("out_of_scope", refused) if refused else None
 
 
+_GROUP = attrgetter("severity", "rule", "title")
+
+
 class _Sinks:
     """Where events go: the journal, then the tally, then the screen. Durable before visible."""
 
@@ -282,19 +287,27 @@ class _Sinks:
     def __call__(self, batch: Batch) -> None:
         if batch.lines:
             self._journal.append(batch.lines)
-        tally = self._tally
-        for job, plugin, target, message in batch.said:
-            if isinstance(message, messages.Finding):
-                tally.finding(job, plugin, target, message.severity, message.rule, message.title)
-            elif isinstance(message, messages.Asset):
-                tally.asset(job, plugin, target, message.kind, message.value)
-            elif isinstance(message, messages.Log):
-                tally.log(job, message.level, message.message)
-                self._screen.log(plugin, target, message.level, message.message, time.time())
-            elif isinstance(message, messages.Artifact):
-                tally.artifact(job, plugin, message.path)
+        if batch.job is not None:
+            self._tell(batch.job, batch.said)
         for fact in batch.facts:
-            tally.apply(fact)
+            self._tally.apply(fact)
+
+    def _tell(self, job: Job, said: Sequence[messages.Message]) -> None:
+        """Records by the ten thousand: what counts the same is counted at once."""
+        tally, target = self._tally, job.target.value
+        findings = [message for message in said if type(message) is messages.Finding]
+        for (severity, rule, title), count in Counter(map(_GROUP, findings)).items():
+            tally.finding(job.id, job.plugin, target, severity, rule, title, count=count)
+        if len(findings) == len(said):
+            return
+        for message in said:
+            if isinstance(message, messages.Asset):
+                tally.asset(job.id, job.plugin, target, message.kind, message.value)
+            elif isinstance(message, messages.Log):
+                tally.log(job.id, message.level, message.message)
+                self._screen.log(job.plugin, target, message.level, message.message, time.time())
+            elif isinstance(message, messages.Artifact):
+                tally.artifact(job.id, job.plugin, message.path)
 
 
 def _fact(fact: RunStarted | RunEnded) -> Batch:

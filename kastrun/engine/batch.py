@@ -10,18 +10,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from kastrun.facts import Fact
+from kastrun.model import Job
 from kastrun.protocol.messages import Message
-
-Said = tuple[str, str, str, Message]
-"""A record as the tally wants it: job, plugin, target, and the message itself."""
 
 
 class Batch(NamedTuple):
-    """Journal lines without `seq` and newline, records for the tally, and facts, in this order."""
+    """Journal lines without `seq` and newline, records for the tally, and facts, in this order.
+
+    All that was `said` is of one `job`.
+    """
 
     lines: Sequence[bytes] = ()
-    said: Sequence[Said] = ()
+    said: Sequence[Message] = ()
     facts: Sequence[Fact] = ()
+    job: Job | None = None
 
 
 Emit = Callable[[Batch], Awaitable[None]]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kastrun.engine.batch import Batch, Said
+from kastrun.engine.batch import Batch
 from kastrun.engine.clock import Clock
 from kastrun.facts import Fact, Progress
 from kastrun.model import Job
@@ -44,7 +44,7 @@ class Witness:
         who = self._who + self._clock.stamp(now).encode() + b'"'
         finding = b'{"type":"finding",' + who + b',"fingerprint":"'
         lines: list[bytes] = []
-        said: list[Said] = []
+        said: list[messages.Message] = []
         facts: list[Fact] = []
         for message, body in items:
             if isinstance(message, messages.Finding):
@@ -60,15 +60,15 @@ class Witness:
                 lines.append(line)
                 if job.awaited and isinstance(message, messages.Asset):
                     self.kept.append(line)
-            said.append((job.id, plugin, target, message))
-        return Batch(lines, said, facts)
+            said.append(message)
+        return Batch(lines, said, facts, job)
 
     def artifacts(self, harvested: Sequence[Harvested], now: float) -> Batch:
         """The files that were handed over, announced or not."""
         job = self._job
         envelope = b'{"type":"artifact",' + self._who + self._clock.stamp(now).encode() + b'",'
         lines: list[bytes] = []
-        said: list[Said] = []
+        said: list[messages.Message] = []
         for file in harvested:
             told = self.announced.get(file.path) or messages.Artifact(path=file.path)
             body: dict[str, object] = {"path": file.path, "size": file.size, "sha256": file.sha256}
@@ -77,8 +77,8 @@ class Witness:
             if told.title:
                 body["title"] = told.title
             lines.append(envelope + _encode(body)[1:])
-            said.append((job.id, job.plugin, job.target.value, told))
-        return Batch(lines, said)
+            said.append(told)
+        return Batch(lines, said, job=job)
 
 
 def _name(message: messages.Message) -> bytes:

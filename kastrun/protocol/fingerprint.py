@@ -51,14 +51,16 @@ def canonical(plugin: str, target: str, finding: Finding) -> bytes:
 
 def reduce(location: Location) -> Place | None:
     """What of `location` counts; None where nothing does, as if there were no location."""
+    file, host, method, param = location.file, location.host, location.method, location.param
+    port, proto, url = location.port, location.proto, location.url
     place = Place(
-        file=_or_none(location.file),
-        host=_or_none(location.host),
-        method=_or_none(location.method),
-        param=_or_none(location.param),
-        port=_or_none(location.port),
-        proto=_or_none(location.proto),
-        url=None if location.url is UNSET else reduce_url(location.url),
+        file=None if file is UNSET else file,
+        host=None if host is UNSET else host,
+        method=None if method is UNSET else method,
+        param=None if param is UNSET else param,
+        port=None if port is UNSET else port,
+        proto=None if proto is UNSET else proto,
+        url=None if url is UNSET else reduce_url(url),
     )
     return None if place == NOWHERE else place
 

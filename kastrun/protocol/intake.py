@@ -44,8 +44,8 @@ where the envelope is `{"type":"finding",…` without a comma at its end. The pl
 """
 
 _TARGETED: Final = (Finding, Asset, Log)
-_LIMITED_BY_TIME: Final = (Log, Progress)
 _AT: Final = b',"at"'
+_AT_SIZE: Final = len(_AT)
 _OBSERVED: Final = b',"observed_at"'
 _OPENING: Final[dict[Any, int]] = {kind: len(f'{{"type":"{name}"') for name, kind in TYPES.items()}
 
@@ -83,7 +83,7 @@ class Intake:
                 return explain.no_target(self._targets)
         elif isinstance(message, Done):
             return self._end(message)
-        if isinstance(message, _LIMITED_BY_TIME):
+        if kind is Log or kind is Progress:
             if self._throttled(now):
                 return None
         elif self.records >= self._max_records:
@@ -92,7 +92,7 @@ class Intake:
             self.records += 1
         self._tally(kind)
         body = encoding[start:]
-        items.append((message, _OBSERVED + body[len(_AT) :] if body.startswith(_AT) else body))
+        items.append((message, body if body[:_AT_SIZE] != _AT else _OBSERVED + body[_AT_SIZE:]))
         return None
 
     def take_reading(self, reading: Reading, now: float, items: list[Item]) -> Refused | None:

@@ -239,16 +239,17 @@ class Tally:
         rule: str,
         title: str,
         accepted: bool = False,
+        count: int = 1,
     ) -> None:
-        """Count one finding; `accepted` where the baseline has it."""
+        """Count one finding, or `count` alike; `accepted` where the baseline has it."""
         group = self._findings.get((plugin, rule, severity, accepted))
         if group is None:
             group = self._group(plugin, rule, severity, title, accepted)
-        group.count += 1
+        group.count += count
         if len(group.targets) < WHERE and (where := target[:_LONG]) not in group.targets:
             group.targets.append(where)
         if (running := self.running.get(job)) is not None:
-            running.found[group] = running.found.get(group, 0) + 1
+            running.found[group] = running.found.get(group, 0) + count
 
     def _group(self, plugin: str, rule: str, severity: Severity, title: str, accepted: bool) -> Finding:
         # A rule is a plugin's word and may be of any length: a long one, or one too many, is of the others.

@@ -113,7 +113,7 @@ class Seen:
             environment=life.station.environment(life.place.home, mark_of(job)) if life else {},
             chunks=tuple(self.chunks),
             stderr=life.stderr.text() if life else "",
-            messages=tuple(message for batch in self.batches for *_, message in batch.said),
+            messages=tuple(message for batch in self.batches for message in batch.said),
             journal=tuple(line for batch in self.batches for line in batch.lines),
             done=life.decoder.done if life else None,
             breach=life.decoder.breach if life else None,

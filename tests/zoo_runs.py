@@ -111,6 +111,7 @@ def run(home: Path, profile: Path, *arguments: str | Path, complete: bool = True
 
 def finished(folder: Path, code: int, stdout: str, stderr: str, *, complete: bool = True) -> Ran:
     """What a run left in `folder`, checked."""
+    assert (folder / "journal.jsonl").exists(), f"exit {code}, no journal: {stderr}"
     events = read_journal(folder)
     summary = folder / "run.json"
     ran = Ran(

@@ -312,11 +312,3 @@ class _Sinks:
 
 def _fact(fact: RunStarted | RunEnded) -> Batch:
     return Batch(lines=(msgspec.json.encode(fact),), facts=(fact,))
-
-
-async def _sync(journal: Journal) -> None:
-    """Fsync in groups: a result is on the disk well within a second of being written."""
-    while True:
-        await trio.sleep(SYNC_S)
-        if journal.dirty:
-            await trio.to_thread.run_sync(journal.sync)

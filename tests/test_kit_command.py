@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,24 @@ def test_a_table_on_a_terminal() -> None:
     told = text.decode()
     assert "mend: Correct the schema" in told
     assert "2 pass, 1 fail" in told
+
+
+def test_ctrl_c_ends_it_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    argv = [sys.executable, "-m", "kastrun", "plugins", "test", str(KIT / "stdin-eof")]
+    with subprocess.Popen(
+        argv,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+    ) as child:
+        while not list((tmp_path / "tmp").glob("kastrun-trial-*/work/*")):
+            time.sleep(0.01)  # the minimal job has begun
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+    assert (child.returncode, out) == (130, b"")
+    assert b"Traceback" not in err
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def _read(fd: int) -> bytes:

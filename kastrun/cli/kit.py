@@ -30,7 +30,7 @@ def serve(options: argparse.Namespace) -> int:
     as_table = not options.tap and not options.json and sys.stdout.isatty()
     reports: list[Report] = []
     for folder in folders:
-        report = trio.run(partial(_examine, folder, only, options))
+        report = _run(folder, only, options)
         reports.append(report)
         if as_table:
             coloured = common.colour_said(options)
@@ -42,6 +42,22 @@ def serve(options: argparse.Namespace) -> int:
     elif not as_table:
         sys.stdout.write(tell.tap(reports))
     return 1 if any(report.failed for report in reports) else 0
+
+
+def _run(folder: Path, only: list[str], options: argparse.Namespace) -> Report:
+    """A report. What a nursery has wrapped (Ctrl-C, a UsageError) is raised as itself."""
+    try:
+        return trio.run(partial(_examine, folder, only, options))
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first leaf of a group, the user's Ctrl-C before all others."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    interrupted, _ = error.split(KeyboardInterrupt)
+    return _first((interrupted or error).exceptions[0])
 
 
 async def _examine(folder: Path, only: list[str], options: argparse.Namespace) -> Report:

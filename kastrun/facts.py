@@ -81,11 +81,14 @@ class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
 
 
 class RunEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="end"):
-    """The run is over; `counts` is the number of jobs by status. Without it, the run was killed."""
+    """The run is over; `counts` is the number of jobs by status, `cause` what interrupted it.
+    Without this event the run was killed, or still goes on.
+    """
 
     status: Literal["complete", "interrupted"]
     counts: dict[str, int]
     ended_at: str
+    cause: Literal["signal", "run_timeout"] | None = None
 
 
 class Progress(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="progress"):

@@ -144,9 +144,8 @@ def replay(folder: Path) -> tuple[Tally, list[Damage]]:
 def exit_of(tally: Tally) -> ExitCode:
     """The exit code of a run that is in the journal."""
     run, end = tally.run, tally.end
-    return exit_code(
-        tally, run.fail_on if run else "none", interrupted=end is None or end.status == "interrupted"
-    )
+    stopped = end is None or end.cause == "signal"
+    return exit_code(tally, run.fail_on if run else "none", interrupted=stopped)
 
 
 def _fold(tally: Tally, fact: reader.Known | None) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import trio
@@ -34,7 +35,7 @@ from kastrun.plan import Selection, Survey, plan, select, survey
 from kastrun.process import Family
 from kastrun.protocol import messages
 from kastrun.requires import Readiness, probe
-from kastrun.tally import ExitCode, Tally, exit_code
+from kastrun.tally import ExitCode, Tally, coverage, exit_code
 from kastrun.targets.addresses import is_address
 from kastrun.terminal import Screen
 
@@ -209,9 +210,14 @@ class _Run:
         for outcome in self.tally.outcomes():
             counts[outcome.status] = counts.get(outcome.status, 0) + outcome.count
         ended_at = self.clock.stamp(self.clock.now())
-        return RunEnded(
-            status="interrupted" if self.control.stopping else "complete", counts=counts, ended_at=ended_at
-        )
+        cover = coverage(self.tally)
+        cause: Literal["signal", "run_timeout"] | None = None
+        if self.control.stopping:
+            cause = "signal"
+        elif cover.cancelled or cover.not_run:
+            cause = "run_timeout"  # nothing else ends a run before its jobs
+        status: Literal["interrupted", "complete"] = "interrupted" if cause else "complete"
+        return RunEnded(status=status, counts=counts, ended_at=ended_at, cause=cause)
 
     async def _sync(self, journal: Journal) -> None:
         """Fsync in groups: a result is on the disk well within a second of being written."""

@@ -73,7 +73,8 @@ def ended(
 
 
 def over(status: Any = "complete", at: float = 10) -> RunEnded:
-    return RunEnded(status=status, counts={}, ended_at=iso(at))
+    cause = "signal" if status == "interrupted" else None
+    return RunEnded(status=status, counts={}, ended_at=iso(at), cause=cause)
 
 
 def folded(*facts: Any) -> Tally:

@@ -119,6 +119,7 @@ def test_the_runs_own_deadline_cancels_what_runs(tmp_path: Path) -> None:
     assert [(each["status"], each["reason"]) for each in ran.of("result")] == [("cancelled", "cancelled")] * 2
     assert summary(ran)["coverage"]["not_run"] == 3
     assert summary(ran)["exit"]["why"].startswith("the run is incomplete (2 cancelled, 3 not run of 5 jobs)")
+    assert (ran.events[-1]["status"], ran.events[-1]["cause"]) == ("interrupted", "run_timeout")
 
 
 # shapes of a run

@@ -182,11 +182,12 @@ if os.fork() == 0:
     os._exit(0)
 os.wait(); print("ready", flush=True); time.sleep(600)
 """
+    own = Path(f"/proc/self/task/{os.getpid()}/children")
+    before = set(own.read_text().split())  # of tests before this one
     child = start(family, code, "a.1")
     await until(child, Stream.OUT)
-    own = Path(f"/proc/self/task/{os.getpid()}/children")
     with trio.fail_after(10):
-        while own.read_text().split() != [str(child.pid)]:
+        while set(own.read_text().split()) - before != {str(child.pid)}:
             family.reap()
             await trio.sleep(0.01)
     family.kill(child.pid)

@@ -66,13 +66,18 @@ def make_run(on: stage.Stage, results: int) -> Path:
     text = (folder / "profile.toml").read_text(encoding="utf-8")
     (folder / "profile.toml").write_text(text.replace("targets-1.txt", f"targets-{results + 1}.txt"), "utf-8")
     with journal.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(begun | {"planned": results + 1}) + "\n")
+        file.write(compact(begun | {"planned": results + 1}) + "\n")
         seq = begun["seq"]
         for each in planned(on, profile, results):
             for event in job:
                 seq += 1
-                file.write(json.dumps({**event, "seq": seq, **named(event, each)}) + "\n")
+                file.write(compact({**event, "seq": seq, **named(event, each)}) + "\n")
     return journal
+
+
+def compact(event: dict[str, Any]) -> str:
+    """As kastrun writes it."""
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
 
 
 def planned(on: stage.Stage, profile: Path, most: int) -> Iterator[dict[str, Any]]:

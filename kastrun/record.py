@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kastrun.errors import JournalError
 from kastrun.facts import JobEnded, JobStarted, RunEnded, RunStarted
+from kastrun.jobids import JobIds
 from kastrun.journal import Damage, reader
 from kastrun.model import Profile
 from kastrun.profile import dump
@@ -61,20 +62,29 @@ def write(path: Path, chunks: Iterable[bytes]) -> None:
 
 def results(journal: Path) -> Iterator[JobEnded]:
     """The last result of each job, in the order in which they ended."""
-    last: dict[bytes, int] = {}
+    again = _ended_again(journal)
     for place, fact in enumerate(_results(journal)):
-        last[fact.job.encode()] = place
-    for place, fact in enumerate(_results(journal)):
-        if last[fact.job.encode()] == place:
+        if again.get(fact.job, place) == place:
             yield fact
 
 
+def _ended_again(journal: Path) -> dict[str, int]:
+    """By job that a resume has ended, the place of its last result: one start ends each job once."""
+    last: dict[str, int] = {}
+    if sum(1 for _ in reader.pick(journal, RunStarted)) > 1:
+        starts = place = 0
+        for entry in reader.pick(journal, RunStarted, JobEnded):
+            if isinstance(entry.fact, RunStarted):
+                starts += 1
+            elif isinstance(entry.fact, JobEnded):
+                if starts > 1:
+                    last[entry.fact.job] = place
+                place += 1
+    return last
+
+
 def _results(journal: Path) -> Iterator[JobEnded]:
-    return (
-        item.fact
-        for item in reader.read(journal)
-        if not isinstance(item, Damage) and isinstance(item.fact, JobEnded)
-    )
+    return (entry.fact for entry in reader.pick(journal, JobEnded) if isinstance(entry.fact, JobEnded))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +94,7 @@ class Earlier:
     """
 
     tally: Tally = field(default_factory=Tally)
-    finished: frozenset[str] = frozenset()
+    finished: Container[str] = frozenset()
     failed: Mapping[str, str] = field(default_factory=dict)
     assets: Iterable[tuple[str, bytes]] = ()
 
@@ -94,14 +104,20 @@ def earlier(folder: Path, *, retry_failed: bool = False) -> tuple[Earlier, list[
 
     Raises JournalError as `replay` does.
     """
-    tally, damage = replay(folder)
-    ended = {
-        fact.job: fact for fact in results(folder / JOURNAL) if _is_finished(fact, retry_failed=retry_failed)
-    }
-    failed = {fact.job: fact.plugin for fact in ended.values() if fact.status != "ok"}
-    return Earlier(
-        tally=tally, finished=frozenset(ended), failed=failed, assets=_assets(folder, ended)
-    ), damage
+    finished, failed = JobIds(), dict[str, str]()
+
+    def note(fact: JobEnded) -> None:
+        failed.pop(fact.job, None)
+        if not _is_finished(fact, retry_failed=retry_failed):
+            finished.discard(fact.job)
+            return
+        finished.add(fact.job)
+        if fact.status != "ok":
+            failed[fact.job] = fact.plugin
+
+    tally, damage = _replayed(folder, note)
+    assets = _assets(folder, finished)
+    return Earlier(tally=tally, finished=finished, failed=failed, assets=assets), damage
 
 
 def _is_finished(fact: JobEnded, *, retry_failed: bool) -> bool:
@@ -115,11 +131,9 @@ def _is_finished(fact: JobEnded, *, retry_failed: bool) -> bool:
 
 
 def _assets(folder: Path, ended: Container[str]) -> Iterator[tuple[str, bytes]]:
-    for item in reader.read(folder / JOURNAL):
-        if isinstance(item, Damage) or not isinstance(item.fact, reader.AssetEntry):
-            continue
-        if item.fact.job in ended:
-            yield item.fact.job, item.line.rstrip(b"\n")
+    for entry in reader.pick(folder / JOURNAL, reader.AssetEntry):
+        if isinstance(entry.fact, reader.AssetEntry) and entry.fact.job in ended:
+            yield entry.fact.job, entry.line.rstrip(b"\n")
 
 
 def replay(folder: Path) -> tuple[Tally, list[Damage]]:
@@ -127,12 +141,18 @@ def replay(folder: Path) -> tuple[Tally, list[Damage]]:
 
     Raises JournalError where there is no journal, or it holds no run.
     """
+    return _replayed(folder, lambda _: None)
+
+
+def _replayed(folder: Path, ended: Callable[[JobEnded], None]) -> tuple[Tally, list[Damage]]:
     tally, damage = Tally(), []
     for item in reader.read(folder / JOURNAL):
         if isinstance(item, Damage):
             damage.append(item)
-        else:
-            _fold(tally, item.fact)
+            continue
+        _fold(tally, item.fact)
+        if isinstance(item.fact, JobEnded):
+            ended(item.fact)
     if tally.run is None:
         raise JournalError(
             f"the journal {folder / JOURNAL} holds no run",

@@ -18,7 +18,7 @@ from zoo_runs import journal_schema, largest_file
 from kastrun import resources
 from kastrun.errors import JournalError, UsageError
 from kastrun.facts import JobEnded, JobStarted, RunEnded, RunStarted
-from kastrun.journal import Damage, Entry, Journal, read
+from kastrun.journal import Damage, Entry, Journal, read, reader
 from kastrun.journal.writer import held
 from kastrun.model import SEVERITIES
 from kastrun.protocol.reasons import FAILURES, SKIPS, WARNINGS
@@ -135,6 +135,27 @@ def test_damage_in_the_middle_costs_the_lines_it_touches(
 def test_a_known_type_without_its_members_is_damage(path: Path) -> None:
     path.write_bytes(b'{"seq":1,"type":"result","job":"j1"}\n')
     assert list(read(path)) == [Damage(0, torn=False)]
+
+
+@pytest.mark.parametrize("block", [1, 7, 300, 1 << 20])
+def test_picked_entries_are_those_that_reading_gives(
+    path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_BLOCK", block)
+    lines = path.read_bytes().splitlines(keepends=True)
+    says_it = msgspec.json.encode(FINDING | {"title": 'not a "result"'})
+    odd = [b'{"seq":4,%b\n' % says_it[1:], b'"result"\n']
+    path.write_bytes(b"".join([*lines[:3], *odd, *lines[3:], b'{"type":"result']))
+    kinds = (RunStarted, JobEnded)
+    expected = [item for item in read(path) if isinstance(item, Entry) and isinstance(item.fact, kinds)]
+    assert len(expected) == 3
+    assert list(reader.pick(path, *kinds)) == expected
+    assert list(reader.pick(path, reader.AssetEntry)) == []
+
+
+def test_what_is_picked_from_nowhere_says_so(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match=r"cannot read the journal .*: No such file or directory"):
+        list(reader.pick(tmp_path / "journal.jsonl", JobEnded))
 
 
 # refusals

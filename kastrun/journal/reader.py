@@ -7,8 +7,9 @@ A journal of a newer version is refused, since what it says could be misread.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -17,6 +18,7 @@ from kastrun.facts import JobEnded, JobStarted, RunEnded, RunStarted
 from kastrun.model import JsonObject, Severity
 
 VERSION = 1
+_BLOCK = 1 << 20
 
 
 class FindingEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="finding"):
@@ -96,12 +98,45 @@ def read(path: Path) -> Iterator[Entry | Damage]:
     An empty one has none. Raises JournalError where it cannot be read, or is of a newer version.
     """
     offset = 0
+    with _opened(path) as file:
+        for line in file:
+            item = _entry(line) if line.endswith(b"\n") else None
+            yield item or Damage(offset, torn=not line.endswith(b"\n"))
+            offset += len(line)
+
+
+def pick(path: Path, *kinds: type[Known]) -> Iterator[Entry]:
+    """Only the entries of these types; all other lines are passed over unread, damaged ones too.
+
+    Many times faster than `read` where they are few among millions of records. Raises as it does.
+    """
+    marks = [f'"{kind.__struct_config__.tag}"'.encode() for kind in kinds]
+    for block in _blocks(path):
+        if not any(mark in block for mark in marks):
+            continue
+        for line in block.split(b"\n"):
+            if any(mark in line for mark in marks):
+                entry = _entry(line + b"\n")
+                if entry is not None and isinstance(entry.fact, kinds):
+                    yield entry
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """Whole lines by the megabyte, without a torn last one."""
+    rest = b""
+    with _opened(path) as file:
+        while block := file.read(_BLOCK):
+            block = rest + block
+            cut = block.rfind(b"\n") + 1
+            rest = block[cut:]
+            yield block[:cut]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         with path.open("rb") as file:
-            for line in file:
-                item = _entry(line) if line.endswith(b"\n") else None
-                yield item or Damage(offset, torn=not line.endswith(b"\n"))
-                offset += len(line)
+            yield file
     except OSError as error:
         raise JournalError(
             f"cannot read the journal {path}: {error.strerror}", hint="is this a run folder of kastrun?"

@@ -116,11 +116,12 @@ class Journal:
 
     def _last_seq(self) -> int:
         """The number of the last line that has one, so that a resumed run goes on counting."""
-        end, text = self._size, b""
+        end, begun = self._size, b""
         while end > 0:
             start = max(0, end - _BLOCK)
-            text = os.pread(self._fd, end - start, start) + text
-            if numbers := _SEQ.findall(text if start == 0 else text.partition(b"\n")[2]):
+            text = os.pread(self._fd, end - start, start) + begun
+            begun, _, whole = text.partition(b"\n") if start else (b"", b"", text)
+            if numbers := _SEQ.findall(whole):
                 return int(numbers[-1])
             end = start
         return 0

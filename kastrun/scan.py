@@ -23,7 +23,7 @@ from kastrun import __version__, record
 from kastrun.engine import Batch, Control, Engine
 from kastrun.engine.clock import Clock
 from kastrun.engine.outcome import Cause
-from kastrun.errors import Interrupted, JournalError
+from kastrun.errors import Interrupted, JournalError, UsageError
 from kastrun.facts import LeftOut, RunEnded, RunStarted
 from kastrun.inputs import Inputs
 from kastrun.intent import Intent, read_secret
@@ -75,13 +75,25 @@ async def choose(intent: Intent, family: Family | None = None) -> tuple[Selectio
 
 
 async def prepare(intent: Intent, family: Family, control: Control) -> Prepared:
-    """Choose the plugins and count the jobs. Raises Interrupted."""
+    """Choose the plugins and count the jobs. Raises Interrupted, UsageError where there is no job."""
     with trio.CancelScope() as scope:
         control.attach(scope)
         selection, readiness = await choose(intent, family)
         counted = await _count(jobs_of(intent, selection))
+        if not counted.planned:
+            raise _nothing_to_do([*intent.broken(), *selection.left_out, *counted.left_out])
         return Prepared(selection=selection, readiness=readiness, counted=counted)
     raise Interrupted("stopped before anything was run", hint="start it again")
+
+
+def _nothing_to_do(left_out: Sequence[LeftOut]) -> UsageError:
+    """A run of no jobs would look clean, and have looked at nothing."""
+    reasons = [f"{each.plugin or each.target}: {each.message}" for each in left_out[:3]]
+    more = f" (and {len(left_out) - 3} more)" if len(left_out) > 3 else ""
+    return UsageError(
+        "nothing to scan: no job is planned" + "".join(f"\n  {reason}" for reason in reasons) + more,
+        hint="`kastrun plan` shows what is left out and why",
+    )
 
 
 async def _count(items: Iterator[Job | LeftOut]) -> Survey:

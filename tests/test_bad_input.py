@@ -255,11 +255,11 @@ def test_targets_on_standard_input_are_kept_for_the_next_time(tmp_path: Path) ->
     assert list(tmp_path.glob("kastrun-*")) == []
 
 
-def test_everything_excluded_is_no_error_and_nothing_runs(tmp_path: Path) -> None:
-    ran = run(tmp_path, write_profile(tmp_path, ["ok-sh"], top='exclude = ["127.0.0.0/8"]'))
-    assert (ran.code, ran.events[0]["planned"], ran.of("result")) == (0, 0, [])
-    assert ran.summary is not None
-    assert ran.summary["exit"]["why"].startswith("no job was planned")
+def test_a_run_without_a_job_is_refused_for_it_would_look_clean(tmp_path: Path) -> None:
+    said = refused(tmp_path, write_profile(tmp_path, ["ok-sh"], top='exclude = ["127.0.0.0/8"]'), "-o", "out")
+    assert "error: nothing to scan: no job is planned\n  127.0.0.1: excluded by 127.0.0.0/8\n" in said
+    assert "hint: `kastrun plan` shows what is left out and why" in said
+    assert not (tmp_path / "out").exists()
 
 
 # streams

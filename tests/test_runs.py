@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -112,13 +113,15 @@ def test_the_profiles_timeout_wins_over_the_plugins(tmp_path: Path) -> None:
 
 def test_the_runs_own_deadline_cancels_what_runs(tmp_path: Path) -> None:
     profile = write_profile(
-        tmp_path, ["waits"], targets=FIVE, top="max_workers = 2", tables="[limits]\nrun_timeout = 0.5"
+        tmp_path, ["waits"], targets=FIVE, top="max_workers = 2", tables="[limits]\nrun_timeout = 2.5"
     )
     ran = run(tmp_path, profile, complete=False)
     assert ran.code == 3
     assert [(each["status"], each["reason"]) for each in ran.of("result")] == [("cancelled", "cancelled")] * 2
     assert summary(ran)["coverage"]["not_run"] == 3
-    assert summary(ran)["exit"]["why"].startswith("the run is incomplete (2 cancelled, 3 not run of 5 jobs)")
+    assert summary(ran)["exit"]["why"].startswith(
+        "the run reached its run_timeout and is incomplete (2 cancelled, 3 not run of 5 jobs)"
+    )
     assert (ran.events[-1]["status"], ran.events[-1]["cause"]) == ("interrupted", "run_timeout")
 
 
@@ -128,7 +131,7 @@ def test_the_runs_own_deadline_cancels_what_runs(tmp_path: Path) -> None:
 def test_a_url_and_a_service_are_turned_into_what_the_plugin_takes(tmp_path: Path) -> None:
     targets = ["http://127.0.0.1:8080/app", "127.0.0.2:22", "127.0.0.1"]
     ran = run(tmp_path, write_profile(tmp_path, ["ok-sh"], targets=targets))
-    assert [result["target"] for result in ran.of("result")] == ["127.0.0.1", "127.0.0.2"]
+    assert sorted(result["target"] for result in ran.of("result")) == ["127.0.0.1", "127.0.0.2"]
 
 
 def test_an_excluded_target_has_no_job_and_is_named(tmp_path: Path) -> None:
@@ -182,6 +185,31 @@ def test_runs_go_below_runs_and_latest_is_the_newest(tmp_path: Path) -> None:
     assert len(rows) == 3 and {row["status"] for row in rows} == {"complete"}
     assert (tmp_path / "runs" / "scan" / "latest").resolve() == (tmp_path / rows[0]["folder"]).resolve()
     assert kastrun(tmp_path, "show", "scan").returncode == 0
+
+
+def test_runs_begun_at_once_have_a_folder_each(tmp_path: Path) -> None:
+    profile = write_profile(tmp_path, ["ok-sh"])
+    with ThreadPoolExecutor(6) as at_once:
+        runs = list(at_once.map(lambda _: kastrun(tmp_path, profile), range(6)))
+    assert [(ran.returncode, ran.stdout.count("1 of 1 job ok")) for ran in runs] == [(0, 1)] * 6
+    assert len(list((tmp_path / "runs" / "scan").glob("*/run.json"))) == 7  # and through `latest`
+
+
+def test_an_output_folder_leaves_its_surroundings_alone(tmp_path: Path) -> None:
+    (tmp_path / "latest").symlink_to("somebody-elses")
+    assert kastrun(tmp_path, write_profile(tmp_path, ["ok-sh"]), "-o", "out").returncode == 0
+    assert (tmp_path / "latest").readlink() == Path("somebody-elses")
+
+
+def test_a_resume_of_an_older_run_leaves_latest_with_the_newest(tmp_path: Path) -> None:
+    profile = write_profile(tmp_path, ["ok-sh"])
+    for _ in range(2):
+        assert kastrun(tmp_path, profile).returncode == 0
+    latest = tmp_path / "runs" / "scan" / "latest"
+    newest = latest.readlink()
+    (older,) = (each for each in latest.parent.iterdir() if each.name not in {"latest", str(newest)})
+    assert kastrun(tmp_path, "resume", older).returncode == 0
+    assert latest.readlink() == newest
 
 
 def test_a_plugin_is_not_changed_by_its_run(tmp_path: Path) -> None:

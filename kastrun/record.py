@@ -191,10 +191,13 @@ def run_folders(root: Path) -> list[Path]:
 
 
 def point_latest(folder: Path) -> None:
-    """Make `latest`, beside the run, a link to it; only where the run stands among its siblings."""
+    """Make `latest`, beside the run, a link to it, unless it leads to a newer one (this was a resume)."""
     latest = folder.parent / "latest"
-    if latest.exists() and not latest.is_symlink():
-        return  # somebody's own file: the run was put where it is with --output
+    if latest.is_symlink():
+        if latest.exists() and latest.resolve().name > folder.name:
+            return
+    elif latest.exists():
+        return  # somebody's own file
     temporary = folder.parent / f".latest.{os.getpid()}"
     try:
         temporary.unlink(missing_ok=True)

@@ -46,10 +46,11 @@ def screen(options: argparse.Namespace) -> Screen:
 
 
 def finish(ended: scan.Ended, options: argparse.Namespace) -> int:
-    """Write `run.json`, move `latest`, print the summary."""
+    """Write `run.json`, move `latest` where runs have their place, print the summary."""
     if ended.exit.code != 5:  # the disk that refused the journal would refuse this too
         record.write_summary(ended.folder, ended.tally, ended.exit)
-        record.point_latest(ended.folder)
+        if ended.folder.parent.parent == common.runs_dir().resolve():  # beside --output it is not ours
+            record.point_latest(ended.folder)
     try:
         _show(ended, options)
         sys.stdout.flush()
@@ -86,10 +87,21 @@ def _folder(options: argparse.Namespace, name: str) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = parent / stamp
     number = 2
-    while folder.exists():  # two runs begun in one second
+    while _taken(folder):  # two runs begun in one second
         folder = parent / f"{stamp}-{number}"
         number += 1
     return folder
+
+
+def _taken(folder: Path) -> bool:
+    """Whether another run has this folder; where none has, it is made here, and so is ours alone."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        return True
+    except OSError:
+        return False  # whoever makes it next says what is wrong
+    return False
 
 
 def shown(folder: Path) -> str:

@@ -187,6 +187,30 @@ def test_runs_go_below_runs_and_latest_is_the_newest(tmp_path: Path) -> None:
     assert kastrun(tmp_path, "show", "scan").returncode == 0
 
 
+def test_a_secret_file_that_goes_away_fails_its_jobs_and_not_the_run(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("sesame-open", encoding="utf-8")
+    forgets = tmp_path / "more" / "forgets"
+    forgets.mkdir(parents=True)
+    (forgets / "plugin.toml").write_text(
+        '[plugin]\nname = "forgets"\nversion = "1.0.0"\nprotocol = 1\nsummary = "takes the secret away"\n'
+        'exec = ["./run.sh"]\nmode = "passive"\ntargets = ["ip"]\n',
+        encoding="utf-8",
+    )
+    script = forgets / "run.sh"
+    script.write_text(
+        f'#!/bin/sh\nread -r job\nrm -f \'{tmp_path}/secret\'\necho \'{{"type":"done","status":"ok"}}\'\n',
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+    tables = '[http.headers]\nX-Key = { file = "secret" }\n'
+    profile = write_profile(
+        tmp_path, ["forgets"], targets=FIVE[:3], zoo=forgets.parent, top="max_workers = 1", tables=tables
+    )
+    ran = run(tmp_path, profile)
+    assert (ran.code, [each["reason"] for each in ran.of("result")]) == (3, [None, *["options_invalid"] * 2])
+    assert "secret cannot be read" in ran.of("result")[1]["failure"]["message"]
+
+
 def test_runs_begun_at_once_have_a_folder_each(tmp_path: Path) -> None:
     profile = write_profile(tmp_path, ["ok-sh"])
     with ThreadPoolExecutor(6) as at_once:

@@ -23,7 +23,7 @@ from kastrun.engine.control import Control
 from kastrun.engine.life import Life, NotStarted
 from kastrun.engine.outcome import Cause, Outcome, decide
 from kastrun.engine.turn import Turn
-from kastrun.errors import JournalError
+from kastrun.errors import JournalError, UsageError
 from kastrun.facts import JobEnded, JobStarted
 from kastrun.inputs import Inputs
 from kastrun.launch import Station
@@ -152,6 +152,9 @@ class Engine:
             with trio.CancelScope(shield=True):
                 await emit(_event(ended))
             return ended.status
+        except UsageError as error:  # a secret that is gone since the profile was checked
+            cause = Cause("options_invalid", error.message, error.hint)
+            return await self._decline(job, "fail", cause, ready, emit)
         finally:
             self.places.give_back(place)
 

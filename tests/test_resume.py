@@ -53,6 +53,7 @@ def test_after_ctrl_c_the_cancelled_and_the_unstarted_run_and_no_other(tmp_path:
     done = resume(tmp_path)
     assert done.returncode == 0, done.stderr
     assert "4 of 4 jobs ok" in done.stdout
+    assert ", 1 job of an earlier start kept\n" in done.stderr  # the cancelled one is not kept
     assert [result["status"] for result in results(folder)] == ["ok", "cancelled", "ok", "ok", "ok"]
 
 

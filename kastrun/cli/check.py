@@ -7,6 +7,7 @@ import sys
 
 from kastrun import problems
 from kastrun.cli import common
+from kastrun.terminal.wording import counted
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -18,9 +19,10 @@ def serve(options: argparse.Namespace) -> int:
         common.print_json({"problems": problems.to_json(intent.warnings), "exit_code": 0})
         return 0
     plugins = intent.plugins()
-    lists = f" and {len(profile.targets_from)} target lists" if profile.targets_from else ""
+    lists = f" and {counted(len(profile.targets_from), 'target list')}" if profile.targets_from else ""
     sys.stdout.write(
-        f"{options.profile or 'the command line'} is good: {len(profile.targets)} targets{lists},"
-        f" {len(plugins)} plugins ({', '.join(sorted(plugins))}), mode {profile.mode}\n"
+        f"{options.profile or 'the command line'} is good:"
+        f" {counted(len(profile.targets), 'target')}{lists}, {counted(len(plugins), 'plugin')}"
+        f" ({', '.join(sorted(plugins))}), mode {profile.mode}\n"
     )
     return 0

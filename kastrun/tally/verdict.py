@@ -124,8 +124,9 @@ def exit_code(
     if count := reached(tally, fail_on):
         return ExitCode(1, _why_reached(tally, count, fail_on, cover))
     if not cover.complete:
+        late = "reached its run_timeout and " if tally.end and tally.end.cause == "run_timeout" else ""
         return ExitCode(
-            3, f"the run is incomplete ({_missing(cover)}), so what it did not find proves nothing"
+            3, f"the run {late}is incomplete ({_missing(cover)}), so what it did not find proves nothing"
         )
     return ExitCode(0, _why_clean(cover, fail_on))
 

@@ -29,7 +29,8 @@ def start_line(tally: Tally, now: float) -> str:
     if (run := tally.run) is None:
         return f"{at(now)} starting"
     jobs = "jobs" if run.planned is None else counted(run.planned, "job")
-    done = f", {counted(tally.ended(), 'job')} of an earlier start kept" if tally.ended() else ""
+    kept = tally.ended() - coverage(tally).cancelled  # those run again
+    done = f", {counted(kept, 'job')} of an earlier start kept" if kept else ""
     return f"{at(now)} {clean(run.name)}: {jobs}, {run.max_workers} at once, fail_on {run.fail_on}{done}"
 
 

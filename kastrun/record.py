@@ -38,7 +38,7 @@ def write_profile(folder: Path, profile: Profile) -> None:
 
 def write_summary(folder: Path, tally: Tally, exit_: ExitCode) -> None:
     """`run.json`, from the tally and the journal's results."""
-    write(folder / SUMMARY, run_json.chunks(tally, results(folder / JOURNAL), exit_))
+    write(folder / SUMMARY, run_json.chunks(tally, results(folder, tally), exit_))
 
 
 def write(path: Path, chunks: Iterable[bytes]) -> None:
@@ -60,9 +60,10 @@ def write(path: Path, chunks: Iterable[bytes]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def results(journal: Path) -> Iterator[JobEnded]:
-    """The last result of each job, in the order in which they ended."""
-    again = _ended_again(journal)
+def results(folder: Path, tally: Tally) -> Iterator[JobEnded]:
+    """The last result of each job of a run, in the order in which they ended; `tally` is the run's."""
+    journal = folder / JOURNAL
+    again = _ended_again(journal) if tally.starts > 1 else {}
     for place, fact in enumerate(_results(journal)):
         if again.get(fact.job, place) == place:
             yield fact
@@ -71,15 +72,14 @@ def results(journal: Path) -> Iterator[JobEnded]:
 def _ended_again(journal: Path) -> dict[str, int]:
     """By job that a resume has ended, the place of its last result: one start ends each job once."""
     last: dict[str, int] = {}
-    if sum(1 for _ in reader.pick(journal, RunStarted)) > 1:
-        starts = place = 0
-        for entry in reader.pick(journal, RunStarted, JobEnded):
-            if isinstance(entry.fact, RunStarted):
-                starts += 1
-            elif isinstance(entry.fact, JobEnded):
-                if starts > 1:
-                    last[entry.fact.job] = place
-                place += 1
+    starts = place = 0
+    for entry in reader.pick(journal, RunStarted, JobEnded):
+        if isinstance(entry.fact, RunStarted):
+            starts += 1
+        elif isinstance(entry.fact, JobEnded):
+            if starts > 1:
+                last[entry.fact.job] = place
+            place += 1
     return last
 
 

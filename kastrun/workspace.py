@@ -123,6 +123,7 @@ class Places:
 
     def __init__(self) -> None:
         self._spare: list[Place] = []
+        self._untouched: set[str] = set()
 
     def take(self, run_folder: str, job_id: str) -> Place:
         """An empty folder in the name of the job. Raises OSError as `make_place` does."""
@@ -132,9 +133,16 @@ class Places:
         os.rename(self._spare.pop().home, place.home)
         return place
 
-    def give_back(self, place: Place) -> None:
-        """The job is over and nothing of it lives."""
+    def sees_untouched(self, place: Place) -> bool:
+        """Whether a job, of which nothing lives any more, left its folder as it was given."""
         if _is_untouched(place):
+            self._untouched.add(place.home)
+        return place.home in self._untouched
+
+    def give_back(self, place: Place) -> None:
+        """The job is over: what was seen to be untouched is kept, all else removed."""
+        if place.home in self._untouched:
+            self._untouched.remove(place.home)
             self._spare.append(place)
         else:
             clear_place(place)

@@ -26,7 +26,7 @@ def serve(options: argparse.Namespace) -> int:
     if held(folder / record.JOURNAL):
         sys.stderr.write("note: this run is still going on; what follows is what it has so far\n")
     if options.json:
-        for chunk in run_json.chunks(tally, record.results(folder / record.JOURNAL), exit_):
+        for chunk in run_json.chunks(tally, record.results(folder, tally), exit_):
             sys.stdout.write(chunk.decode())
         return 0
     print_summary(

@@ -148,30 +148,31 @@ class Engine:
                 job, station, place, family=self.family, clock=self.clock, emit=emit, control=self.control
             )
             await emit(_event(self._started(life)))
-            ended = await self._until_ended(life, ready, emit)
-            with trio.CancelScope(shield=True):
-                await emit(_event(ended))
-            return ended.status
+            return await self._until_ended(life, ready, emit)
         except UsageError as error:  # a secret that is gone since the profile was checked
             cause = Cause("options_invalid", error.message, error.hint)
             return await self._decline(job, "fail", cause, ready, emit)
         finally:
             self.places.give_back(place)
 
-    async def _until_ended(self, life: Life, ready: float, emit: Emit) -> JobEnded:
-        """The result. A cancelled life has sent its own, since the cancellation goes on from here."""
+    async def _until_ended(self, life: Life, ready: float, emit: Emit) -> Status:
+        """Live it and send the result, before a cancellation goes on too."""
         try:
             await life.run()
         except NotStarted as error:
             cause = _not_started(life.station.argv, error.cause)
-            return result.without_process(life.job, Outcome("fail", cause), ready=ready, clock=self.clock)
-        except trio.Cancelled:
             with trio.CancelScope(shield=True):
-                await emit(_event(await self._harvested(life, ready, emit)))
+                return await self._decline(life.job, "fail", cause, ready, emit)
+        except trio.Cancelled:
+            await self._send_result(life, ready, emit)
             raise
+        return await self._send_result(life, ready, emit)
+
+    async def _send_result(self, life: Life, ready: float, emit: Emit) -> Status:
         with trio.CancelScope(shield=True):
-            return await self._harvested(life, ready, emit)
-        raise AssertionError("a shielded scope without a deadline is not left early")
+            ended = await self._harvested(life, ready, emit)
+            await emit(_event(ended))
+        return ended.status
 
     async def _harvested(self, life: Life, ready: float, emit: Emit) -> JobEnded:
         """Last line, artifacts, outcome: everything that comes after the process."""
@@ -187,7 +188,8 @@ class Engine:
 
     async def _take_artifacts(self, life: Life, emit: Emit) -> Cause | None:
         announced = life.witness.announced
-        if not announced and not has_artifacts(life.place):
+        untouched = life.exit is not None and self.places.sees_untouched(life.place)
+        if not announced and (untouched or not has_artifacts(life.place)):
             return None
         try:
             files = await trio.to_thread.run_sync(harvest, life.place, self.folder, life.job.id)

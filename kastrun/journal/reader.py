@@ -18,7 +18,7 @@ from kastrun.facts import JobEnded, JobStarted, RunEnded, RunStarted
 from kastrun.model import JsonObject, Severity
 
 VERSION = 1
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
 
 
 class FindingEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="finding"):
@@ -122,14 +122,11 @@ def pick(path: Path, *kinds: type[Known]) -> Iterator[Entry]:
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    """Whole lines by the megabyte, without a torn last one."""
-    rest = b""
+    """Whole lines by the hundred kilobytes, without a torn last one."""
     with _opened(path) as file:
         while block := file.read(_BLOCK):
-            block = rest + block
-            cut = block.rfind(b"\n") + 1
-            rest = block[cut:]
-            yield block[:cut]
+            block += file.readline()
+            yield block if block.endswith(b"\n") else block[: block.rfind(b"\n") + 1]
 
 
 @contextmanager

@@ -99,6 +99,8 @@ class Tally:
 
     def __init__(self) -> None:
         self.run: RunStarted | None = None
+        self.starts = 0
+        """How often the run was started: 2 after a resume."""
         self.end: RunEnded | None = None
         self.running: dict[str, Running] = {}
         self.failures: dict[str, JobEnded] = {}
@@ -141,6 +143,7 @@ class Tally:
 
     def _run_started(self, fact: RunStarted) -> None:
         # A resume: what an interrupted or killed run left behind belongs to no process now.
+        self.starts += 1
         self._earlier_s = self.duration_s()
         self._abandon_running()
         self.run, self.end, self._last = fact, None, fact.started_at

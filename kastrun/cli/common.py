@@ -100,3 +100,11 @@ def run_folder(text: str) -> Path:
 def print_json(document: Any) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def first_of(error: BaseException) -> BaseException:
+    """The first leaf of a nursery's group, the user's Ctrl-C before all others."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    interrupted, _ = error.split(KeyboardInterrupt)
+    return first_of((interrupted or error).exceptions[0])

@@ -49,15 +49,7 @@ def _run(folder: Path, only: list[str], options: argparse.Namespace) -> Report:
     try:
         return trio.run(partial(_examine, folder, only, options))
     except BaseExceptionGroup as group:
-        raise _first(group) from group
-
-
-def _first(error: BaseException) -> BaseException:
-    """The first leaf of a group, the user's Ctrl-C before all others."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    interrupted, _ = error.split(KeyboardInterrupt)
-    return _first((interrupted or error).exceptions[0])
+        raise common.first_of(group) from group
 
 
 async def _examine(folder: Path, only: list[str], options: argparse.Namespace) -> Report:

@@ -217,6 +217,20 @@ def _plugins(parser: argparse.ArgumentParser) -> None:
     )
     _common(testing)
     testing.set_defaults(verb=_serves("kit"))
+    running = actions.add_parser("run", help="one job by hand: what goes in, what comes out, and why")
+    running.add_argument("folder", metavar="DIR", help="the plugin's folder")
+    running.add_argument("targets", nargs="+", metavar="TARGET", help="one job each")
+    running.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the plugin, its value as in TOML (repeat it)",
+    )
+    running.add_argument("--trace", action="store_true", help="both directions raw, on standard error")
+    running.add_argument("--timeout", metavar="S", help="at most this many seconds a job")
+    _common(running)
+    running.set_defaults(verb=_serves("plugins_run"))
 
 
 def _schema(parser: argparse.ArgumentParser) -> None:
@@ -246,7 +260,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "resume": ("go on where a run stopped or was killed", _resume),
     "runs": ("list the runs that there are", _runs),
     "show": ("the summary of a run, from its journal", _show),
-    "plugins": ("the plugins: list, show, test", _plugins),
+    "plugins": ("the plugins: list, show, test, run", _plugins),
     "schema": ("print a JSON Schema, for editors and other programs", _schema),
     "settings": ("the settings, and where each comes from", _settings),
     "completion": ("print a shell's completion script", _completion),

@@ -34,6 +34,7 @@ class Chunk(NamedTuple):
 
 
 Hear = Callable[[Chunk], None]
+Sent = Callable[[bytes], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +83,10 @@ class Tried:
 class Seen:
     """What is collected while a trial runs, and made into a Tried when it is over."""
 
-    def __init__(self, trial: Trial, hear: Hear | None) -> None:
+    def __init__(self, trial: Trial, hear: Hear | None, sent: Sent | None = None) -> None:
         self.trial = trial
         self.hear = hear
+        self.sent = sent
         self.chunks: list[Chunk] = []
         self.batches: list[Batch] = []
         self.commands: set[str] = set()
@@ -94,6 +96,8 @@ class Seen:
     def life(self, *arguments: Any, **named: Any) -> Life:
         """What the engine calls for a life."""
         self.lived = _Watched(self, *arguments, **named)
+        if self.sent is not None:
+            self.sent(self.lived.line)
         return self.lived
 
     def take(self, chunk: Chunk) -> None:

@@ -18,7 +18,7 @@ from kastrun.engine.outcome import Cause
 from kastrun.inputs import Inputs
 from kastrun.model import Job, SecretRef
 from kastrun.process import Family, spawn
-from kastrun.trial.seen import Hear, Seen, Tried, mark_of
+from kastrun.trial.seen import Hear, Seen, Sent, Tried, mark_of
 from kastrun.trial.station import station_of
 from kastrun.trial.wishes import Trial
 from kastrun.workspace import clear_place, make_place
@@ -65,15 +65,22 @@ class Workshop:
         self._numbers = count(1)
         (folder / "work").mkdir()
 
-    async def run(self, trial: Trial, *, stop: trio.Event | None = None, hear: Hear | None = None) -> Tried:
+    async def run(
+        self,
+        trial: Trial,
+        *,
+        stop: trio.Event | None = None,
+        hear: Hear | None = None,
+        sent: Sent | None = None,
+    ) -> Tried:
         """Run a trial to its end. Any number at once.
 
         `stop`, when set, ends it as a user would (SIGTERM, grace, SIGKILL); `hear` is given each
-        chunk as it comes. Raises UsageError where a secret cannot be read; a bad plugin is a
-        result, never an exception.
+        chunk as it comes, `sent` the job line before that. Raises UsageError where a secret cannot
+        be read; a bad plugin is a result, never an exception.
         """
         job = self._job(trial)
-        seen = Seen(trial, hear)
+        seen = Seen(trial, hear, sent)
         control = Control()
         engine = Engine(
             jobs=[job],

@@ -1,0 +1,176 @@
+"""`kastrun plugins run`: one job of one plugin by hand, told as it happens and explained at its end.
+
+Records and the result go to standard output, the plugin's stderr and the trace to standard error.
+How lines are told is `plugins_tell`'s; what a trial is, `kastrun.trial`'s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import signal
+import sys
+import tomllib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import trio
+
+from kastrun import files
+from kastrun.cli import common, plugins_tell
+from kastrun.errors import ProfileError, UsageError
+from kastrun.model import JsonObject, Plugin, Target
+from kastrun.process import Family
+from kastrun.protocol import Redactor
+from kastrun.protocol.reasons import FAILURES
+from kastrun.requires import Readiness, probe
+from kastrun.terminal.wording import clean
+from kastrun.trial import Trial, Tried, complete, target_for, workshop
+
+
+def serve(options: argparse.Namespace) -> int:
+    """0 where each job ended ok, partial or skipped, 3 where one failed, 130 at Ctrl-C.
+
+    Raises UsageError, and ProfileError for a manifest that is wrong.
+    """
+    plugin = _plugin(Path(options.folder))
+    given = complete(plugin, options_of(plugin, options.option))
+    seconds = _seconds(options.timeout)
+    targets = [target_for(plugin, text) for text in options.targets]
+    readiness = trio.run(_probe, plugin)
+    if readiness.missing is not None:
+        return _missing(plugin, readiness.missing, as_json=options.json)
+    trials = [
+        Trial(plugin=plugin, target=target, options=given, folders=readiness.folders, total_s=seconds)
+        for target in targets
+    ]
+    redactor = redactor_of(plugin, given)
+    try:
+        tried, interrupted = trio.run(partial(_run_all, trials, redactor, options))
+    except BaseExceptionGroup as group:
+        raise common.first_of(group) from group
+    if options.json:
+        common.print_json({"jobs": [_document(each, redactor) for each in tried]})
+    if interrupted:
+        return 130
+    return 3 if any(each.ended.status == "fail" for each in tried) else 0
+
+
+def options_of(plugin: Plugin, texts: Sequence[str]) -> JsonObject:
+    """Options from `NAME=VALUE` texts: TOML where the value reads as such and the option is no string.
+
+    Raises UsageError for a text without `=`.
+    """
+    properties: JsonObject = plugin.options_schema.get("properties", {})
+    found: JsonObject = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--option {text} is not NAME=VALUE", hint="for example --option ports=[80,443]")
+        schema = properties.get(name)
+        plain = isinstance(schema, dict) and schema.get("type") == "string"
+        found[name] = value if plain else _toml_or_text(value)
+    return found
+
+
+def _toml_or_text(text: str) -> Any:
+    """A TOML value that JSON has too (no dates, no NaN), else the text as it stands."""
+    try:
+        document = tomllib.loads(f"value = {text}")
+        json.dumps(document, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        return text
+    return document["value"] if document.keys() == {"value"} else text
+
+
+def redactor_of(plugin: Plugin, options: JsonObject) -> Redactor:
+    """Hides secret options; line by line too, as what is told is told by lines."""
+    secrets = [str(options[name]) for name in plugin.secret_options if isinstance(options.get(name), str)]
+    return Redactor([*secrets, *(line for secret in secrets for line in secret.splitlines())])
+
+
+def _plugin(folder: Path) -> Plugin:
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder", hint="name a plugin's folder: it holds plugin.toml")
+    plugin, problems = files.read_manifest(folder.resolve())
+    if plugin is None:
+        raise ProfileError(problems)
+    return plugin
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"--timeout {text} is no number of seconds above 0", hint="for example --timeout 30")
+    return seconds
+
+
+async def _probe(plugin: Plugin) -> Readiness:
+    return (await probe([plugin], Family()))[plugin.name]
+
+
+def _missing(plugin: Plugin, missing: str, *, as_json: bool) -> int:
+    """Nothing runs where a program is absent; a run would say the same of each job."""
+    if as_json:
+        common.print_json({"jobs": [], "reason": "requires_missing", "missing": missing})
+    else:
+        told = FAILURES["requires_missing"]
+        plugins_tell.say(f"failed: {plugin.name}: requires_missing: {clean(missing)}")
+        plugins_tell.say(f"  {told.what}")
+        plugins_tell.say("  hint: install it; `kastrun plugins list` says what is missing")
+    return 3
+
+
+async def _run_all(
+    trials: Sequence[Trial], redactor: Redactor, options: argparse.Namespace
+) -> tuple[list[Tried], bool]:
+    """One job after another; Ctrl-C or SIGTERM ends the one that runs as a run would, and begins no more."""
+    stop = trio.Event()
+    tried: list[Tried] = []
+    with workshop() as shop:
+        async with trio.open_nursery() as beside:
+            await beside.start(_listen, stop)
+            for trial in trials:
+                if stop.is_set():
+                    break
+                teller = plugins_tell.Teller(redactor, trace=options.trace, quiet=options.json)
+                tried.append(await shop.run(trial, stop=stop, hear=teller.hear, sent=teller.sent))
+                teller.end()
+                if not options.json:
+                    _tell_end(tried[-1])
+            beside.cancel_scope.cancel()
+    return tried, stop.is_set()
+
+
+async def _listen(stop: trio.Event, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for _ in signals:
+            stop.set()
+
+
+def _tell_end(tried: Tried) -> None:
+    for line in plugins_tell.ending(tried):
+        plugins_tell.say(line)
+    sys.stdout.flush()
+
+
+def _document(tried: Tried, redactor: Redactor) -> JsonObject:
+    target: Target = tried.trial.target
+    return {
+        "target": target.value,
+        "job": redactor.data(tried.line).decode(errors="replace").rstrip("\n"),
+        "records": tried.records,
+        "result": msgspec.to_builtins(tried.ended),
+        "stderr": tried.stderr,
+        "survivors": [redactor.text(each) for each in tried.survivors],
+    }

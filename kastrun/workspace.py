@@ -55,9 +55,11 @@ def make_run_folder(path: Path) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(path.iterdir()):
+            going_on = (path / "journal.jsonl").is_file()
             raise UsageError(
                 f"the output folder {path} exists and is not empty",
-                hint="name another with --output, or look at what is there with `kastrun show`",
+                hint="name another with --output"
+                + (f"; it is a run, and `kastrun resume {path}` goes on with it" if going_on else ""),
             )
         path.chmod(0o700)
         (path / "work").mkdir(mode=0o700)

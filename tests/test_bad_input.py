@@ -202,7 +202,7 @@ def test_an_output_folder_that_is_not_empty(tmp_path: Path) -> None:
     said = refused(tmp_path, write_profile(tmp_path, ["ok-sh"]), "-o", "mine").splitlines()
     assert said == [
         "error: the output folder mine exists and is not empty",
-        "hint: name another with --output, or look at what is there with `kastrun show`",
+        "hint: name another with --output",
     ]
     assert os.listdir(tmp_path / "mine") == ["precious"]
 

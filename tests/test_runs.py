@@ -31,7 +31,7 @@ def summary(ran: Ran) -> dict[str, Any]:
         (["ok-sh", "no-done"], 'fail_on = "low"', 1, "2 findings reached fail_on = low"),
         (["ok-sh", "partial"], "", 3, "the run is incomplete (1 partial of 2 jobs)"),
         (["ok-awk", "no-done"], 'fail_on = "high"', 3, "the run is incomplete (1 failed of 2 jobs)"),
-        (["needy"], "", 3, "the run is incomplete (1 failed of 1 jobs)"),
+        (["needy"], "", 3, "the run is incomplete (1 failed of 1 job)"),
         (["active"], "", 0, "every planned job ended ok or was skipped by choice"),
     ],
 )

@@ -60,7 +60,12 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as raised:
         make_run_folder(tmp_path / "run")
     assert raised.value.message == f"the output folder {tmp_path}/run exists and is not empty"
-    assert raised.value.hint == "name another with --output, or look at what is there with `kastrun show`"
+    assert raised.value.hint == "name another with --output"
+    (tmp_path / "run" / "journal.jsonl").touch()
+    with pytest.raises(UsageError) as raised:
+        make_run_folder(tmp_path / "run")
+    assert raised.value.hint is not None
+    assert raised.value.hint.endswith(f"; it is a run, and `kastrun resume {tmp_path}/run` goes on with it")
 
 
 def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ class Journal:
         return JournalError(
             f"the journal {self.path} cannot be written: {reason}",
             hint=f"what was found until then is safe: `kastrun show {self.path.parent}`; "
-            "make room, then run the profile again",
+            f"make room, then `kastrun resume {self.path.parent}`",
         )
 
     def _lock(self) -> None:

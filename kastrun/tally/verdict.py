@@ -132,7 +132,7 @@ def exit_code(
 
 
 def _missing(cover: Coverage) -> str:
-    of = "" if cover.planned is None else f" of {cover.planned:,} jobs"
+    of = "" if cover.planned is None else f" of {cover.planned:,} job{'' if cover.planned == 1 else 's'}"
     return ", ".join(cover.shortfall()) + of
 
 

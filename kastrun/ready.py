@@ -10,7 +10,7 @@ this queue gives when each job ends at once, which is the order of a run with on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import Final
 
 from msgspec import Struct, field
@@ -69,18 +69,6 @@ class ReadyQueue:
             return None
         self._held -= 1
         return heappop(self._heap)[2]
-
-    def take_like(self, most: int, fits: Callable[[Job], bool]) -> list[Waiting]:
-        """Up to `most` further ready jobs that fit into one process with one just taken, in order."""
-        self._fill()
-        chosen = sorted(item[:2] for item in self._heap if item[2].doomed_by is None and fits(item[2].job))
-        places = set(chosen[:most])
-        taken = sorted((item for item in self._heap if item[:2] in places), key=lambda item: item[:2])
-        if taken:
-            self._heap = [item for item in self._heap if item[:2] not in places]
-            heapify(self._heap)
-            self._held -= len(taken)
-        return [waiting for _, _, waiting in taken]
 
     def ended(self, job: Job, *, succeeded: bool) -> None:
         """`job` has its result; whoever waited for it may be ready now."""

@@ -23,6 +23,7 @@ MARK = "KASTRUN_JOB"
 
 _PR_SET_CHILD_SUBREAPER = 36
 _SWEEPS = 2000
+_LOOKS = 4
 _BLOCK = 1 << 16
 _LINUX = sys.platform == "linux"
 
@@ -47,10 +48,15 @@ def _children(pid: int) -> list[int]:
 
 def _mark(pid: int) -> str | None:
     """The mark in the environment that `pid` was started with; None where it has none."""
-    try:
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return None
+    environment = b""
+    for _ in range(_LOOKS):
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            return None
+        if environment:
+            break
+        time.sleep(0.0003)  # in the middle of an exec it is empty for a moment
     prefix = f"{MARK}=".encode()
     for pair in environment.split(b"\0"):
         if pair.startswith(prefix):
@@ -119,8 +125,6 @@ class Family:
 
         Raises RuntimeError when strays go on appearing faster than they can be killed.
         """
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(leader, signal.SIGKILL)
         mark = self._leaders.pop(leader, None)
         others = frozenset(self._leaders.values())
         buried: set[int] = set()
@@ -131,6 +135,9 @@ class Family:
             if not doomed:
                 return len(buried)
             buried.update(doomed)
+            # The leader's group too, at once; only now, so that what was in it has been counted.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(leader, signal.SIGKILL)
             self._kill_each(doomed)
         raise RuntimeError(f"{len(doomed)} processes that job {mark} left behind cannot be killed")
 
@@ -158,9 +165,7 @@ class Family:
                 if group not in self._leaders and group != os.getpgrp():
                     os.killpg(group, signal.SIGKILL)
             _signal(pid, signal.SIGKILL)
-        time.sleep(
-            0.0005
-        )  # a killed process is a zombie a moment later; this thread has nothing better to do
+        time.sleep(0.0005)  # a killed process is a zombie a moment later
 
     def _strays(self, besides: int | None = None) -> list[int]:
         if not _LINUX:

@@ -186,7 +186,8 @@ class _Planner:
         """Every work's jobs for one target; `done` has, by plugin, those that others may wait for."""
         for work in works:
             for given in convert(target, work.plugin.targets):
-                if (excluded := self._scope.excluded(given)) is not None:
+                excluded = None if given is entry.target else self._scope.excluded(given)
+                if excluded is not None:
                     yield _out(work.name, "excluded", f"excluded by {excluded}", given.value)
                     continue
                 lacking = work.lacking(given, done)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from ipaddress import IPv4Address
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from kastrun.model import TARGET_KINDS, Target
 from kastrun.targets import TargetError, parse
+from kastrun.targets.addresses import is_plain_ipv4
 
 PIECES = st.sampled_from(
     [
@@ -189,3 +191,15 @@ def test_plain_names_and_addresses_do_not_import_yarl_or_idna():
         "sys.exit('yarl' in sys.modules or 'idna' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["{}", "{}.", "0{}", "{}0", "{} ", "{}\n", "\u0661{}"]))
+def test_the_quick_way_for_addresses_reads_no_more_than_the_exact_one(number: int, spelling: str) -> None:
+    text = spelling.format(IPv4Address(number))
+    try:
+        exact = str(IPv4Address(text))
+    except ValueError:
+        exact = None
+    assert is_plain_ipv4(text) == (exact is not None)
+    if exact is not None:
+        assert parse(text) == Target(kind="ip", value=exact, host=exact)

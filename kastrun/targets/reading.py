@@ -12,7 +12,7 @@ from typing import Final
 
 from kastrun.model import Target, TargetKind
 from kastrun.targets import names
-from kastrun.targets.addresses import Address, Network, address, is_address, network
+from kastrun.targets.addresses import Address, Network, address, is_address, is_plain_ipv4, network
 from kastrun.targets.refusal import TargetError, quoted, shown
 from kastrun.targets.urls import bracketed, url
 
@@ -30,6 +30,8 @@ def parse(text: str, kind: TargetKind | None = None) -> Target:
     """
     if kind is None and names.is_plain(text):
         return Target(kind="host", value=text, host=text)
+    if kind is None and is_plain_ipv4(text):
+        return Target(kind="ip", value=text, host=text)
     _refuse_unsafe(text, kind)
     if kind is not None:
         return _READERS[kind](text)

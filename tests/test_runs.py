@@ -236,6 +236,18 @@ def test_a_resume_of_an_older_run_leaves_latest_with_the_newest(tmp_path: Path) 
     assert latest.readlink() == newest
 
 
+def test_a_name_means_the_newest_run_though_it_was_killed(tmp_path: Path) -> None:
+    assert kastrun(tmp_path, write_profile(tmp_path, ["ok-sh"])).returncode == 0
+    parent = tmp_path / "runs" / "scan"
+    (ended,) = (path for path in parent.iterdir() if not path.is_symlink())
+    killed = parent / "29990101T000000Z"
+    killed.mkdir()
+    lines = (ended / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (killed / "journal.jsonl").write_bytes(lines[0])  # as kill -9 leaves it: no end, no `latest`
+    shown = kastrun(tmp_path, "show", "scan", "--json")
+    assert json.loads(shown.stdout)["status"] != "complete"
+
+
 def test_a_plugin_is_not_changed_by_its_run(tmp_path: Path) -> None:
     folder = copy_zoo(tmp_path / "zoo", ["looks-around", "ok-sh"])
     before = sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))

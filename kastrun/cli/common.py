@@ -88,7 +88,9 @@ def runs_dir() -> Path:
 
 def run_folder(text: str) -> Path:
     """The folder of a run: a path, or a profile's name for its latest run. Raises UsageError."""
-    for path in (Path(text), runs_dir() / text / "latest", runs_dir() / text):
+    # Not by the link `latest`, which a run gets at its end: a killed one has none.
+    named = sorted((runs_dir() / text).glob("[0-9]*/journal.jsonl"), reverse=True)
+    for path in (Path(text), *(journal.parent for journal in named[:1]), runs_dir() / text):
         if (path / "journal.jsonl").is_file():
             return path.resolve()
     raise UsageError(

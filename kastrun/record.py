@@ -145,20 +145,33 @@ def replay(folder: Path) -> tuple[Tally, list[Damage]]:
 
 
 def _replayed(folder: Path, ended: Callable[[JobEnded], None]) -> tuple[Tally, list[Damage]]:
-    tally, damage = Tally(), []
+    tally, damage, said = Tally(), [], dict[str, int]()
     for item in reader.read(folder / JOURNAL):
         if isinstance(item, Damage):
             damage.append(item)
             continue
-        _fold(tally, item.fact)
-        if isinstance(item.fact, JobEnded):
-            ended(item.fact)
+        fact = item.fact
+        if isinstance(fact, JobEnded):
+            if damage and said.get(fact.job, 0) != _records(fact):
+                continue  # what it said is not all there: it is a job that has not ended
+            said.pop(fact.job, None)
+            ended(fact)
+        elif isinstance(fact, JobStarted):
+            said.pop(fact.job, None)
+        elif isinstance(fact, reader.FindingEntry | reader.AssetEntry | reader.LogEntry):
+            said[fact.job] = said.get(fact.job, 0) + 1
+        _fold(tally, fact)
     if tally.run is None:
         raise JournalError(
             f"the journal {folder / JOURNAL} holds no run",
             hint="it stopped before the run began: run it again",
         )
     return tally, damage
+
+
+def _records(fact: JobEnded) -> int:
+    """How many lines of a job stand before its result, artifacts aside: those counted are announced ones."""
+    return fact.counts.finding + fact.counts.asset + fact.counts.log
 
 
 def exit_of(tally: Tally) -> ExitCode:

@@ -67,6 +67,23 @@ def test_after_kill_9_and_a_torn_line(tmp_path: Path) -> None:
     assert json.loads((folder / "run.json").read_text())["coverage"]["ok"] == 4
 
 
+def test_a_job_of_which_a_line_is_damaged_has_not_ended(tmp_path: Path) -> None:
+    assert zoo_runs.run(tmp_path, zoo_runs.write_profile(tmp_path, ["ok-sh", "ok-awk"])).code == 0
+    journal = tmp_path / "out" / "journal.jsonl"
+    whole = json.loads(zoo_runs.kastrun(tmp_path, "show", "--json", "out").stdout)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    hurt = next(place for place, line in enumerate(lines) if b'"type":"finding"' in line)
+    lines[hurt] = lines[hurt].replace(b'"type"', b"\0type\0")
+    journal.write_bytes(b"".join(lines))
+    shown = json.loads(zoo_runs.kastrun(tmp_path, "show", "--json", "out").stdout)
+    assert (shown["exit"]["code"], shown["coverage"]["ok"], shown["coverage"]["not_run"]) == (3, 1, 1)
+    done = resume(tmp_path)
+    assert (done.returncode, done.stdout.count("2 of 2 jobs ok")) == (0, 1)
+    assert "a line of the journal, at byte" in done.stderr
+    again = json.loads(zoo_runs.kastrun(tmp_path, "show", "--json", "out").stdout)
+    assert (again["coverage"], again["findings"]) == (whole["coverage"], whole["findings"])
+
+
 def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path) -> None:
     plugin(tmp_path / "plugins", "quick")
     ran = zoo_runs.run(tmp_path, profile(tmp_path, ["quick"]))

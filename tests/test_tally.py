@@ -183,6 +183,14 @@ def test_the_slowest_and_the_plugins_times() -> None:
     assert (nmap.busy_s, nmap.first_start, nmap.last_end) == (sum(range(1, 40, 2)), iso(1), iso(40))
 
 
+def test_a_job_that_ran_again_is_among_the_slowest_once() -> None:
+    tally = folded(started())
+    for took, status in ((5, "cancelled"), (2, "ok")):
+        tally.apply(start("j1"))
+        tally.apply(ended("j1", status, took=took))
+    assert [(slow.job, slow.duration_s, slow.status) for slow in tally.slowest()] == [("j1", 2, "ok")]
+
+
 def test_a_job_without_a_process_takes_no_time() -> None:
     tally = folded(started(1), ended("j", "fail", "requires_missing", took=0))
     assert tally.ran == 0

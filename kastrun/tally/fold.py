@@ -212,6 +212,8 @@ class Tally:
         if (earlier := self._unsettled.pop(job, None)) is not None:
             earlier.count -= 1
             self.failures.pop(job, None)
+            self._slowest = [slow for slow in self._slowest if slow.job != job]
+            heapq.heapify(self._slowest)
 
     def _remember(self, fact: JobEnded) -> None:
         self.failures_seen += 1

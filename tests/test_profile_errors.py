@@ -111,6 +111,9 @@ def test_a_plugin_whose_manifest_is_broken_brings_its_problems(room: Room) -> No
     said = room.said(GOOD + "[plugins.odd]\n")
     assert "^^^ the manifest of `odd` is broken\n  = hint: what is wrong with it is listed too\n" in said
     assert "plugin.toml:2:8\n" in said
+    said = room.said(GOOD, only=["odd"])
+    assert "^^^ the manifest of `odd` is broken\n" in said
+    assert "plugin.toml:2:8\n" in said
 
 
 def test_an_unknown_option(room: Room) -> None:

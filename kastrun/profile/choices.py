@@ -43,7 +43,7 @@ def _known(
     """Those of a flag's names that mean a plugin; the others are noted."""
     unknown = [name for name in names if name not in around.plugins and name not in (plugins or {})]
     for name in unknown:
-        _note_unknown(name, (), notes, around, FlagSource(flag, name))
+        _note_unknown(name, ("plugins", name), notes, around, FlagSource(flag, name))
     return [name for name in names if name not in unknown]
 
 

@@ -178,6 +178,7 @@ def test_two_plugins_with_one_name(tmp_path: Path) -> None:
         (["chekc"], "kastrun: error: there is no command 'chekc'; did you mean `check`?"),
         (["show", "nowhere"], "error: nowhere is no run: there is no journal.jsonl in it"),
         (["resume", "nowhere"], "error: nowhere is no run: there is no journal.jsonl in it"),
+        (["show", "n" * 300], f"error: {'n' * 300} cannot be looked into: File name too long"),
         (["run"], "error: nothing to scan: there is neither a profile nor a target"),
         (["plugins", "show", "ok"], "error: there is no plugin called ok"),
         (["schema", "nope"], "invalid choice: 'nope'"),

@@ -287,3 +287,8 @@ def test_the_schema_has_every_member_that_kastrun_writes(struct: type[msgspec.St
 )
 def test_the_schema_refuses_what_kastrun_never_writes(event: dict[str, object]) -> None:
     assert not journal_schema().is_valid(event)
+
+
+def test_a_journal_that_cannot_be_opened_is_held_by_nobody_knows_whom(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="cannot open the journal .*: Is a directory"):
+        held(tmp_path)

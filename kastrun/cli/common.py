@@ -89,10 +89,15 @@ def runs_dir() -> Path:
 def run_folder(text: str) -> Path:
     """The folder of a run: a path, or a profile's name for its latest run. Raises UsageError."""
     # Not by the link `latest`, which a run gets at its end: a killed one has none.
-    named = sorted((runs_dir() / text).glob("[0-9]*/journal.jsonl"), reverse=True)
-    for path in (Path(text), *(journal.parent for journal in named[:1]), runs_dir() / text):
-        if (path / "journal.jsonl").is_file():
-            return path.resolve()
+    try:
+        named = sorted((runs_dir() / text).glob("[0-9]*/journal.jsonl"), reverse=True)
+        for path in (Path(text), *(journal.parent for journal in named[:1]), runs_dir() / text):
+            if (path / "journal.jsonl").is_file():
+                return path.resolve()
+    except OSError as error:
+        raise UsageError(
+            f"{text} cannot be looked into: {error.strerror}", hint="a run can be read by who started it"
+        ) from error
     raise UsageError(
         f"{text} is no run: there is no journal.jsonl in it",
         hint="`kastrun runs` lists the runs that there are",

@@ -148,8 +148,12 @@ class Journal:
 
 
 def held(path: Path) -> bool:
-    """Whether a process is writing the journal at `path` now."""
-    with path.open("rb") as file:
+    """Whether a process is writing the journal at `path` now. Raises JournalError where it cannot be opened."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise JournalError(f"cannot open the journal {path}: {error.strerror}") from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:

@@ -68,20 +68,20 @@ class Stage:
         program.chmod(0o755)
         return program
 
-    def targets(self, count: int) -> Path:
-        """A list of `count` addresses of 127.0.0.0/8, one a line."""
-        path = self.folder / f"targets-{count}.txt"
+    def targets(self, count: int, first: int = _FIRST) -> Path:
+        """A list of `count` addresses, one a line; of 127.0.0.0/8 where it is not said."""
+        path = self.folder / f"targets-{count}-{first}.txt"
         if not path.exists():
             with path.open("w", encoding="ascii") as file:
-                file.writelines(f"{IPv4Address(_FIRST + number)}\n" for number in range(count))
+                file.writelines(f"{IPv4Address(first + number)}\n" for number in range(count))
         return path
 
-    def profile(self, plugin: str, targets: int, *, workers: int = WORKERS) -> Path:
+    def profile(self, plugin: str, targets: int, *, workers: int = WORKERS, first: int = _FIRST) -> Path:
         """A profile that gives `plugin` so many targets."""
-        path = self.folder / f"{plugin}-{targets}-{workers}.toml"
+        path = self.folder / f"{plugin}-{targets}-{workers}-{first}.toml"
         path.write_text(
             f'schema = 1\nmax_workers = {workers}\nfail_on = "none"\nplugin_dirs = ["plugins"]\n'
-            f'targets_from = ["{self.targets(targets).name}"]\n[plugins.{plugin}]\n',
+            f'targets_from = ["{self.targets(targets, first).name}"]\n[plugins.{plugin}]\n',
             encoding="utf-8",
         )
         return path

@@ -290,5 +290,5 @@ def test_the_schema_refuses_what_kastrun_never_writes(event: dict[str, object]) 
 
 
 def test_a_journal_that_cannot_be_opened_is_held_by_nobody_knows_whom(tmp_path: Path) -> None:
-    with pytest.raises(JournalError, match="cannot open the journal .*: Is a directory"):
+    with pytest.raises(JournalError, match=r"cannot open the journal .*: Is a directory"):
         held(tmp_path)

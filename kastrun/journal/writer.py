@@ -148,7 +148,7 @@ class Journal:
 
 
 def held(path: Path) -> bool:
-    """Whether a process is writing the journal at `path` now. Raises JournalError where it cannot be opened."""
+    """Whether a process is writing the journal at `path` now. Raises JournalError if it cannot be opened."""
     try:
         file = path.open("rb")
     except OSError as error:

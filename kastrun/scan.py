@@ -38,6 +38,7 @@ from kastrun.requires import Readiness, probe
 from kastrun.tally import ExitCode, Tally, coverage, exit_code
 from kastrun.targets.addresses import is_address
 from kastrun.terminal import Screen
+from kastrun.terminal.wording import clean
 
 TICK_S = 0.2
 SYNC_S = 0.25
@@ -88,7 +89,7 @@ async def prepare(intent: Intent, family: Family, control: Control) -> Prepared:
 
 def _nothing_to_do(left_out: Sequence[LeftOut]) -> UsageError:
     """A run of no jobs would look clean, and have looked at nothing."""
-    reasons = [f"{each.plugin or each.target}: {each.message}" for each in left_out[:3]]
+    reasons = [clean(f"{each.plugin or each.target}: {each.message}") for each in left_out[:3]]
     more = f" (and {len(left_out) - 3} more)" if len(left_out) > 3 else ""
     return UsageError(
         "nothing to scan: no job is planned" + "".join(f"\n  {reason}" for reason in reasons) + more,

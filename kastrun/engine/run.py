@@ -177,10 +177,9 @@ class Engine:
     async def _harvested(self, life: Life, ready: float, emit: Emit) -> JobEnded:
         """Last line, artifacts, outcome: everything that comes after the process."""
         await life.close()
-        if life.witness.kept:
-            self.inputs.keep(life.job.id, life.witness.kept)
+        unkept = self._keep_assets(life)
         decoder = life.decoder
-        outcome = decide(life.cause, life.exit, decoder.done, decoder.breach, decoder.records)
+        outcome = decide(life.cause or unkept, life.exit, decoder.done, decoder.breach, decoder.records)
         trouble = await self._take_artifacts(life, emit)
         if trouble is not None and outcome.status in {"ok", "partial", "skipped"}:
             outcome = Outcome("fail", trouble)
@@ -200,6 +199,15 @@ class Engine:
         missing = announced.keys() - {file.path for file in files}
         if missing:
             return Cause("bad_artifact", f"it announced {min(missing)!r}, but there is no such file")
+        return None
+
+    def _keep_assets(self, life: Life) -> Cause | None:
+        """What others may consume, kept; a full disk fails this job, and does not end the run."""
+        try:
+            if life.witness.kept:
+                self.inputs.keep(life.job.id, life.witness.kept)
+        except OSError as error:
+            return Cause("host_error", f"its assets cannot be kept for those that consume them: {error}")
         return None
 
     async def _decline(

@@ -36,7 +36,7 @@ lint: $(VENV)/.stamp-dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.stamp-dev
-	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script; done
+	@$(BIN)/python benchmarks/all.py
 
 # A stamp is newer than pyproject.toml once what that asks for is installed.
 $(VENV)/.stamp-demo: pyproject.toml | $(BIN)/python

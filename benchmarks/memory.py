@@ -6,7 +6,6 @@ A peak hardly varies, so there are fewer rounds than elsewhere. `--targets` make
 from __future__ import annotations
 
 import argparse
-from ipaddress import IPv4Address
 
 import rounds
 import stage
@@ -21,17 +20,12 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-_PLANNED = int(IPv4Address("10.0.0.0"))
-
-
 def main() -> None:
     """`plan` of one target is the base of both tables."""
     options = arguments()
     with stage.stage() as on:
         on.build("static", "noop", "-static")
-        # Of a network that is only planned, never contacted: loopback addresses are special ones,
-        # which the scope must remember each (docs/targets.md), so they would measure that.
-        one, many = (on.profile("static", count, first=_PLANNED) for count in (1, options.targets))
+        one, many = (on.profile("static", count, first=stage.NAMED) for count in (1, options.targets))
         base = {"kastrun plan, 1 target": lambda: on.kastrun("plan", one).peak_mb}
         plans = base | {
             f"kastrun plan, {options.targets:,} targets": lambda: on.kastrun("plan", many).peak_mb
@@ -49,7 +43,7 @@ def main() -> None:
 
 
 def _run(on: stage.Stage, count: int) -> rounds.Measure:
-    profile = on.profile("static", count)
+    profile = on.profile("static", count, first=stage.NAMED)
     return lambda: on.scan(profile).peak_mb
 
 

@@ -36,7 +36,7 @@ def main() -> None:
         on.build("static", "noop", "-static")
         journal = make_run(on, options.results)
         run = journal.parent
-        plan = on.profile("static", options.results + 1)
+        plan = on.profile("static", options.results + 1, first=stage.NAMED)
         found: dict[str, rounds.Measure] = {
             "wc -l journal.jsonl": lambda: stage.timed(["wc", "-l", journal], on.folder).seconds,
             "kastrun plan, as many targets": lambda: on.kastrun("plan", plan).seconds,
@@ -59,12 +59,13 @@ def main() -> None:
 def make_run(on: stage.Stage, results: int) -> Path:
     """The journal of a run that was killed when one job was left."""
     folder = on.folder / "resumed"
-    profile = on.profile("static", results + 1)
-    on.kastrun(on.profile("static", 1), "-q", "-o", folder)
+    profile = on.profile("static", results + 1, first=stage.NAMED)
+    on.kastrun(on.profile("static", 1, first=stage.NAMED), "-q", "-o", folder)
     journal = folder / "journal.jsonl"
     begun, *job, _ = map(json.loads, journal.read_text(encoding="utf-8").splitlines())
+    one, all_ = (on.targets(count, stage.NAMED).name for count in (1, results + 1))
     text = (folder / "profile.toml").read_text(encoding="utf-8")
-    (folder / "profile.toml").write_text(text.replace("targets-1.txt", f"targets-{results + 1}.txt"), "utf-8")
+    (folder / "profile.toml").write_text(text.replace(one, all_), "utf-8")
     with journal.open("w", encoding="utf-8") as file:
         file.write(compact(begun | {"planned": results + 1}) + "\n")
         seq = begun["seq"]

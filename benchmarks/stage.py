@@ -22,6 +22,9 @@ PLUGINS = Path(__file__).parent / "plugins"
 WORKERS = 8
 LIMIT_S = 300
 _FIRST = int(IPv4Address("127.1.0.0"))
+NAMED = int(IPv4Address("10.0.0.0"))
+"""Of a network that is only named, never contacted, for measures of memory: loopback addresses are
+special ones, each of which the scope must remember (docs/targets.md)."""
 
 MANIFEST = """[plugin]
 name = "{name}"

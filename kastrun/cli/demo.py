@@ -57,9 +57,8 @@ def _tell_flaws(site: Site, folder: Path) -> None:
     sys.stdout.write(f"\n{total - len(lost)} of {counted(total, 'planted flaw')} found\n")
     for flaw in lost:
         sys.stdout.write(f"  not found: {flaw.description} ({flaw.plugin} did not say {flaw.rule})\n")
-    sys.stdout.write(
-        f"Everything that was found: jq 'select(.type==\"finding\")' {folder / record.JOURNAL}\n"
-    )
+    journal = run.shown(folder / record.JOURNAL)
+    sys.stdout.write(f"Everything that was found: jq 'select(.type==\"finding\")' {journal}\n")
 
 
 def missed(site: Site, folder: Path) -> list[Flaw]:

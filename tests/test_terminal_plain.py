@@ -94,7 +94,7 @@ def test_verbose_shows_logs_and_failures_in_full() -> None:
         "16:00:00Z warn: nmap a.example: slow host",
         "16:00:00Z failed: nmap a.example: signal: died",
         "    killed by SIGSEGV, after 1.0 s",
-        "    ran: ./run.sh 'a b'",
+        "    command: ./run.sh 'a b'",
         "    hint: look",
         "    stderr:",
         "      one",

@@ -124,7 +124,7 @@ def test_quiet_is_the_verdict_and_the_exit_code() -> None:
 
 def test_verbose_shows_everything_that_was_kept() -> None:
     text = said(a_run(), verbose=True)
-    assert "ran: ./run.sh" in text
+    assert "command: ./run.sh" in text
     assert "trouble 0" in text
 
 

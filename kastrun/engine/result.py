@@ -40,13 +40,19 @@ def of_life(life: Life, outcome: Outcome, *, ready: float, clock: Clock) -> JobE
     )
 
 
-def without_process(job: Job, outcome: Outcome, *, ready: float, clock: Clock) -> JobEnded:
-    """The result of a job that never had a process: skipped, or failed before there was one."""
+def without_process(
+    job: Job, outcome: Outcome, *, argv: tuple[str, ...], ready: float, clock: Clock
+) -> JobEnded:
+    """The result of a job that never had a process: skipped, or failed before there was one.
+
+    `argv` is what was to be started.
+    """
     now = clock.now()
     cause = outcome.cause
     failure = None
     if cause and outcome.status == "fail":
-        failure = Failure(message=cause.message, hint=cause.hint or FAILURES[cause.reason].hint)
+        hint = cause.hint or FAILURES[cause.reason].hint
+        failure = Failure(message=cause.message, hint=hint, argv=argv)
     return JobEnded(
         job=job.id,
         plugin=job.plugin,

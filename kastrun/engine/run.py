@@ -213,7 +213,8 @@ class Engine:
     async def _decline(
         self, job: Job, status: Literal["skipped", "fail"], cause: Cause, ready: float, emit: Emit
     ) -> Status:
-        ended = result.without_process(job, Outcome(status, cause), ready=ready, clock=self.clock)
+        argv, outcome = self.stations[job.plugin].argv, Outcome(status, cause)
+        ended = result.without_process(job, outcome, argv=argv, ready=ready, clock=self.clock)
         await emit(_event(ended))
         return status
 

@@ -47,7 +47,7 @@ def details(fact: JobEnded, *, verbose: bool = False) -> list[tuple[str, str]]:
         number = "" if failure.line_number is None else f" {failure.line_number}"
         lines.append(("", f"stdout line{number}: {clean(failure.line)}"))
     if verbose and failure.argv:
-        lines.append(("dim", f"ran: {clean(shlex.join(failure.argv), 2000)}"))
+        lines.append(("dim", f"command: {clean(shlex.join(failure.argv), 2000)}"))
     if failure.hint:
         lines.append(("bold", f"hint: {clean(failure.hint)}"))
     # Last, as hints speak of "the stderr below".

@@ -166,13 +166,17 @@ async def test_an_abandoned_plugin_ends_or_is_ended(make: Make, tmp_path: Path) 
 
 
 def test_options_are_read_by_their_type(tmp_path: Path) -> None:
-    types = {"ports": "string", "deep": "boolean", "names": "array"}
+    types = {"ports": "string", "deep": "boolean", "names": "array", "more": "object"}
     tables = "".join(f'[options.{name}]\ntype = "{kind}"\n' for name, kind in types.items())
     plugin = plugin_of(tmp_path, DONE, tables)
-    assert read_options(plugin, ["ports=80", "deep=true", 'names=["a=b"]']) == {
+    given = ["ports=80", "deep=true", "names=['a=b', 1_000]", 'more={ x = "y" }', "since=1979-05-27", "n=nan"]
+    assert read_options(plugin, given) == {
         "ports": "80",
         "deep": True,
-        "names": ["a=b"],
+        "names": ["a=b", 1000],
+        "more": {"x": "y"},
+        "since": "1979-05-27",  # a job line is JSON: it has no dates
+        "n": "nan",
     }
     with pytest.raises(UsageError, match="--option deep is not NAME=VALUE"):
         read_options(plugin, ["deep"])

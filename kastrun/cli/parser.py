@@ -208,29 +208,27 @@ def _plugins(parser: argparse.ArgumentParser) -> None:
     testing.add_argument(
         "--target", metavar="TARGET", help="test against this instead of the kit's own server"
     )
-    testing.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an option of the plugin (repeat it)",
-    )
+    _option(testing)
     _common(testing)
     testing.set_defaults(verb=_serves("kit"))
     running = actions.add_parser("run", help="one job by hand: what goes in, what comes out, and why")
     running.add_argument("folder", metavar="DIR", help="the plugin's folder")
     running.add_argument("targets", nargs="+", metavar="TARGET", help="one job each")
-    running.add_argument(
+    _option(running)
+    running.add_argument("--trace", action="store_true", help="both directions raw, on standard error")
+    running.add_argument("--timeout", metavar="S", help="at most this many seconds a job")
+    _common(running)
+    running.set_defaults(verb=_serves("plugins_run"))
+
+
+def _option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--option",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="an option of the plugin, its value as in TOML (repeat it)",
     )
-    running.add_argument("--trace", action="store_true", help="both directions raw, on standard error")
-    running.add_argument("--timeout", metavar="S", help="at most this many seconds a job")
-    _common(running)
-    running.set_defaults(verb=_serves("plugins_run"))
 
 
 def _schema(parser: argparse.ArgumentParser) -> None:

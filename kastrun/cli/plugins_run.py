@@ -7,15 +7,12 @@ How lines are told is `plugins_tell`'s; what a trial is, `kastrun.trial`'s.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import signal
 import sys
-import tomllib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import trio
@@ -29,7 +26,7 @@ from kastrun.protocol import Redactor
 from kastrun.protocol.reasons import FAILURES
 from kastrun.requires import Readiness, probe
 from kastrun.terminal.wording import clean
-from kastrun.trial import Trial, Tried, complete, target_for, workshop
+from kastrun.trial import Trial, Tried, complete, read_options, target_for, workshop
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -38,7 +35,7 @@ def serve(options: argparse.Namespace) -> int:
     Raises UsageError, and ProfileError for a manifest that is wrong.
     """
     plugin = _plugin(Path(options.folder))
-    given = complete(plugin, options_of(plugin, options.option))
+    given = complete(plugin, read_options(plugin, options.option))
     seconds = _seconds(options.timeout)
     targets = [target_for(plugin, text) for text in options.targets]
     readiness = trio.run(_probe, plugin)
@@ -58,33 +55,6 @@ def serve(options: argparse.Namespace) -> int:
     if interrupted:
         return 130
     return 3 if any(each.ended.status == "fail" for each in tried) else 0
-
-
-def options_of(plugin: Plugin, texts: Sequence[str]) -> JsonObject:
-    """Options from `NAME=VALUE` texts: TOML where the value reads as such and the option is no string.
-
-    Raises UsageError for a text without `=`.
-    """
-    properties: JsonObject = plugin.options_schema.get("properties", {})
-    found: JsonObject = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--option {text} is not NAME=VALUE", hint="for example --option ports=[80,443]")
-        schema = properties.get(name)
-        plain = isinstance(schema, dict) and schema.get("type") == "string"
-        found[name] = value if plain else _toml_or_text(value)
-    return found
-
-
-def _toml_or_text(text: str) -> Any:
-    """A TOML value that JSON has too (no dates, no NaN), else the text as it stands."""
-    try:
-        document = tomllib.loads(f"value = {text}")
-        json.dumps(document, allow_nan=False)
-    except (ValueError, TypeError, RecursionError):
-        return text
-    return document["value"] if document.keys() == {"value"} else text
 
 
 def redactor_of(plugin: Plugin, options: JsonObject) -> Redactor:

@@ -8,7 +8,7 @@ from kastrun.profile.durations import seconds
 from kastrun.profile.editor import editor_schema
 from kastrun.profile.layers import Layer, Merged, anchored, merge
 from kastrun.profile.options import default_options
-from kastrun.profile.overrides import Overrides, from_flags, override
+from kastrun.profile.overrides import Overrides, from_flags, override, toml_or_text
 from kastrun.profile.reading import parse
 from kastrun.profile.surroundings import Pick, Surroundings
 from kastrun.profile.writing import dump
@@ -28,4 +28,5 @@ __all__ = [
     "override",
     "parse",
     "seconds",
+    "toml_or_text",
 ]

@@ -118,7 +118,7 @@ def _set(text: str, notes: Notes, folder: str, home: str) -> Layer | None:
     inner = document
     for part in path[:-1]:
         inner = inner.setdefault(part, {})
-    inner[path[-1]] = _value(form["value"])
+    inner[path[-1]] = toml_or_text(form["value"])
     return Layer(document=anchored(document, folder, home), source=source)
 
 
@@ -139,7 +139,7 @@ def _path(key: str) -> list[str] | None:
     return path
 
 
-def _value(text: str) -> Any:
+def toml_or_text(text: str) -> Any:
     """A TOML value where the text is one, else the text."""
     try:
         read = tomllib.loads(f"value = {text}")

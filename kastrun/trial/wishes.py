@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from kastrun.errors import UsageError
 from kastrun.model import Http, JsonObject, Plugin, Target
+from kastrun.profile import toml_or_text
 from kastrun.schema import check, fill_defaults
 from kastrun.targets import TargetError, convert, parse
 
@@ -59,7 +60,7 @@ def complete(plugin: Plugin, options: JsonObject) -> JsonObject:
 
 
 def read_options(plugin: Plugin, texts: Sequence[str]) -> JsonObject:
-    """Options from `NAME=VALUE` texts: JSON where the value reads as such and the option is no string.
+    """Options from `NAME=VALUE` texts: TOML, as with `--set`, where the option is no string.
 
     Raises UsageError for a text without `=`.
     """
@@ -68,8 +69,10 @@ def read_options(plugin: Plugin, texts: Sequence[str]) -> JsonObject:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise UsageError(f"--option {text} is not NAME=VALUE", hint="--option ports=80,443")
-        found[name] = value if properties.get(name, {}).get("type") == "string" else _json_or_text(value)
+            raise UsageError(f"--option {text} is not NAME=VALUE", hint="for example --option ports=[80,443]")
+        schema = properties.get(name)
+        plain = isinstance(schema, dict) and schema.get("type") == "string"
+        found[name] = value if plain else _value(value)
     return found
 
 
@@ -86,8 +89,11 @@ def target_for(plugin: Plugin, text: str) -> Target:
     return given
 
 
-def _json_or_text(value: str) -> Any:
+def _value(text: str) -> Any:
+    """The TOML value that the text is, where a job line can carry it (no dates, no NaN)."""
+    value = toml_or_text(text)
     try:
-        return json.loads(value)
-    except ValueError:
-        return value
+        json.dumps(value, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        return text
+    return value

@@ -40,7 +40,7 @@ class Station:
         first, *rest = self.plugin.exec
         return (join(self.plugin.folder, first[2:]) if first.startswith("./") else first, *rest)
 
-    def environment(self, home: str, mark: str) -> dict[str, str]:
+    def environment(self, home: str) -> dict[str, str]:
         """The whole environment of one job (protocol section 2)."""
         path = dict.fromkeys((*SYSTEM_PATH, *self.folders))
         return {
@@ -53,7 +53,6 @@ class Station:
             "NO_COLOR": "1",
             "PYTHONUNBUFFERED": "1",
             "KASTRUN_PROTOCOL": "1",
-            "KASTRUN_JOB": mark,
         }
 
     def line(self, job: Job, artifacts: str, inputs: str) -> tuple[bytes, tuple[str, ...]]:

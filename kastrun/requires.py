@@ -19,7 +19,7 @@ import trio
 
 from kastrun.launch import SYSTEM_PATH
 from kastrun.model import Plugin, Requirement
-from kastrun.process import Child, Family, Stream, spawn
+from kastrun.process import Child, Family, GuardLost, NotStarted, Stream
 
 LIMIT_S = 15.0
 _OUTPUT = 1 << 16
@@ -47,6 +47,12 @@ def search_path() -> str:
     """Where programs are looked for, as a PATH."""
     own = str(Path(sys.executable).parent)
     return os.pathsep.join([*os.environ.get("PATH", "").split(os.pathsep), own, *SYSTEM_PATH])
+
+
+async def probe_once(plugins: Iterable[Plugin]) -> dict[str, Readiness]:
+    """As `probe`, where nothing else is run."""
+    with Family() as family:
+        return await probe(plugins, family)
 
 
 async def probe(plugins: Iterable[Plugin], family: Family) -> dict[str, Readiness]:
@@ -125,6 +131,8 @@ async def _probe(need: Requirement, family: Family, path: str | None = None) -> 
         output = await _output((program, *need.probe[1:]), behind, family)
     except OSError as error:
         return f"{program} is there, but cannot be started: {error.strerror or error}"
+    except GuardLost as error:
+        return f"{program} is there, but could not be asked for its version: {error}"
     if output is None:
         return f"{' '.join(need.probe)} gave no answer within {LIMIT_S:g} s"
     return _judge(need, folder, output)
@@ -178,18 +186,11 @@ async def _output(argv: tuple[str, ...], path: str, family: Family) -> str | Non
             "TERM": "dumb",
             "NO_COLOR": "1",
         }
-        mark = f"probe.{Path(home).name}"
-        child = spawn(argv, env=env | {"KASTRUN_JOB": mark}, cwd=home, stdin=b"")
-        family.enter(child.pid, mark)
+        child = family.spawn(argv, env=env, cwd=home, stdin=b"")
         try:
             return await _read_all(child)
         finally:
-            family.kill(child.pid)
-            # What it left is ours only when it is dead, which takes a moment after the kill.
-            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222
-            family.bury(child.pid)
-            child.reap()
-            child.close()
+            await _end(child)
 
 
 async def _read_all(child: Child) -> str | None:
@@ -205,3 +206,16 @@ async def _read_all(child: Child) -> str | None:
         if not open_ or (Stream.EXIT not in open_ and kept):
             return kept.decode(errors="replace")
     return None
+
+
+async def _end(child: Child) -> None:
+    """Whatever happened, nothing of it goes on in its folder, which is removed next."""
+    with trio.CancelScope(shield=True):
+        child.close_pipes()
+        child.kill()
+        try:
+            while child.exit is None and await child.read(trio.current_time() + LIMIT_S):
+                pass
+        except (NotStarted, GuardLost):
+            pass  # it is not there: that was told already
+        child.close()

@@ -34,7 +34,7 @@ from kastrun.names import Names
 from kastrun.plan import Selection, Survey, plan, select, survey
 from kastrun.process import Family
 from kastrun.protocol import messages
-from kastrun.requires import Readiness, probe
+from kastrun.requires import Readiness, probe, probe_once
 from kastrun.tally import ExitCode, Tally, coverage, exit_code
 from kastrun.targets.addresses import is_address
 from kastrun.terminal import Screen
@@ -70,7 +70,7 @@ def jobs_of(intent: Intent, selection: Selection) -> Iterator[Job | LeftOut]:
 async def choose(intent: Intent, family: Family | None = None) -> tuple[Selection, dict[str, Readiness]]:
     """Probe what the plugins need, once, and choose those that take part."""
     plugins = intent.plugins()
-    readiness = await probe(plugins.values(), family or Family())
+    readiness = await (probe(plugins.values(), family) if family else probe_once(plugins.values()))
     missing = {name: ready.missing for name, ready in readiness.items() if ready.missing}
     return select(intent.profile, plugins, missing), readiness
 
@@ -140,6 +140,10 @@ class _Run:
         self.failure: JournalError | None = None
 
     async def go(self) -> Ended:
+        with self.family:
+            return await self._go()
+
+    async def _go(self) -> Ended:
         async with trio.open_nursery() as nursery:
             await nursery.start(self._hear_signals)
             prepared = await prepare(self.intent, self.family, self.control)
@@ -249,7 +253,6 @@ class _Run:
         while True:
             await trio.sleep(TICK_S)
             self.screen.update(self.tally, time.time())
-            self.family.reap()
 
     async def _hear_signals(self, task_status: trio.TaskStatus[None]) -> None:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:

@@ -20,7 +20,7 @@ FLOORS = {
     0: "__init__ model errors facts jobids resources",
     1: "places problems schema toml_tree toml_words",
     2: "dependencies launch manifest plan profile protocol ready report scope tally targets",
-    3: "demo discover files inputs journal names process settings terminal workspace",
+    3: "demo discover files inputs journal names process settings terminal warden workspace",
     4: "engine intent record requires",
     5: "kit scan trial",
     6: "__main__ cli",
@@ -55,6 +55,8 @@ SIDEWAYS = {
     ("report", "tally"),
     # `python -m kastrun` is the command line.
     ("__main__", "cli"),
+    # A child is seen from here, and guarded by a warden in a process of its own.
+    ("process", "warden"),
     # Manifests and the user's settings are files.
     ("discover", "files"),
     ("settings", "files"),
@@ -76,7 +78,11 @@ ENDINGS = {"sys.exit", "os._exit", "os.abort", "exit", "quit"}
 DOORS = {"resources.py": "reads what was shipped"}
 """Modules of floors 0 to 2 that may touch files, and why."""
 
-OWN_ENTRIES = {"demo/__main__.py": "`python -m kastrun.demo` is a program of its own"}
+OWN_ENTRIES = {
+    "demo/__main__.py": "`python -m kastrun.demo` is a program of its own",
+    "warden/launcher.py": "a forked warden ends here, in a process of its own",
+    "warden/warden.py": "a bug in a warden is told to kastrun, which raises it",
+}
 """Modules outside the command line that may end the process."""
 
 MOST_LINES = 400

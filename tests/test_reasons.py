@@ -210,7 +210,6 @@ def test_the_environment_is_the_one_of_the_protocol(zoo: Ran) -> None:
         "NO_COLOR": "1",
         "PYTHONUNBUFFERED": "1",
         "KASTRUN_PROTOCOL": "1",
-        "KASTRUN_JOB": f"{given['job']['id']}.1",
         "ZOO_PASSED": "through",
     }
     assert home == given["cwd"]

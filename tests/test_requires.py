@@ -15,8 +15,7 @@ from zoo_runs import left_over
 from kastrun import requires
 from kastrun.launch import SYSTEM_PATH
 from kastrun.model import Limits, Plugin, Requirement, SandboxAsk
-from kastrun.process import Family
-from kastrun.requires import probe
+from kastrun.requires import probe_once
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 Program = Callable[..., Path]
@@ -72,12 +71,12 @@ def need(match: str | None = VERSION, minimum: str | None = None, **install: str
 
 
 async def missing(need: Requirement) -> str | None:
-    return (await probe([plugin(need)], Family()))["animal"].missing
+    return (await probe_once([plugin(need)]))["animal"].missing
 
 
 async def test_a_program_is_found_and_its_version_read(program: Program) -> None:
     path = program('echo "tool 2.7.1 ($1)"')
-    ready = (await probe([plugin(need())], Family()))["animal"]
+    ready = (await probe_once([plugin(need())]))["animal"]
     assert (ready.missing, ready.versions) == (None, {"zoo-tool": "2.7.1"})
     assert ready.folders == (str(path.parent),)
 
@@ -130,7 +129,7 @@ async def test_no_answer_is_said(program: Program) -> None:
 
 async def test_a_group_that_takes_no_part_gives_the_whole_match(program: Program) -> None:
     program("echo tool")
-    ready = (await probe([plugin(need(match="tool( [0-9]+)?"))], Family()))["animal"]
+    ready = (await probe_once([plugin(need(match="tool( [0-9]+)?"))]))["animal"]
     assert ready.versions == {"zoo-tool": "tool"}
 
 
@@ -141,7 +140,7 @@ async def test_one_that_cannot_be_started_says_so(program: Program) -> None:
 
 async def test_without_match_and_min_nothing_is_run(program: Program, tmp_path: Path) -> None:
     program(f"touch {tmp_path}/ran")
-    ready = (await probe([plugin(need(match=None))], Family()))["animal"]
+    ready = (await probe_once([plugin(need(match=None))]))["animal"]
     assert (ready.missing, ready.versions) == (None, {"zoo-tool": "found"})
     assert not (tmp_path / "ran").exists()
 
@@ -149,7 +148,7 @@ async def test_without_match_and_min_nothing_is_run(program: Program, tmp_path: 
 async def test_equal_needs_are_probed_once(program: Program, tmp_path: Path) -> None:
     program(f"echo x >> {tmp_path}/ran; echo tool 1")
     plugins = [plugin(need(), name=f"animal-{number}") for number in range(5)]
-    ready = await probe(plugins, Family())
+    ready = await probe_once(plugins)
     assert all(each.missing is None for each in ready.values())
     assert (tmp_path / "ran").read_text() == "x\n"
 
@@ -181,7 +180,7 @@ async def test_a_probe_is_given_a_folder_of_its_own_and_a_bare_environment(
     program(f"env | cut -d= -f1 | sort > {tmp_path}/env; ls -a | wc -l >> {tmp_path}/env; echo tool 1")
     assert await missing(need()) is None
     names = (tmp_path / "env").read_text().split()
-    given = {"HOME", "KASTRUN_JOB", "LC_ALL", "NO_COLOR", "PATH", "TERM", "TMPDIR"}
+    given = {"HOME", "LC_ALL", "NO_COLOR", "PATH", "TERM", "TMPDIR"}
     assert set(names) - {"PWD", "OLDPWD", "SHLVL", "_"} == given | {"2"}
 
 
@@ -205,7 +204,7 @@ async def test_an_interpreter_outside_the_system_is_in_the_path(
 ) -> None:
     path = program("", name="zoo-python")
     (tmp_path / "run.py").write_text("#!/usr/bin/env zoo-python\n")
-    ready = (await probe([plugin(exec_=exec_, folder=str(tmp_path))], Family()))["animal"]
+    ready = (await probe_once([plugin(exec_=exec_, folder=str(tmp_path))]))["animal"]
     assert ready.folders == (str(path.parent),)
 
 
@@ -214,7 +213,7 @@ async def test_an_interpreter_outside_the_system_is_in_the_path(
 )
 async def test_any_other_program_needs_no_folder(tmp_path: Path, first: str) -> None:
     (tmp_path / "run").write_text(first)
-    ready = (await probe([plugin(exec_=("./run",), folder=str(tmp_path))], Family()))["animal"]
+    ready = (await probe_once([plugin(exec_=("./run",), folder=str(tmp_path))]))["animal"]
     assert ready.folders == ()
 
 

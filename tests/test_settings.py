@@ -159,7 +159,6 @@ def test_a_relative_xdg_folder_is_passed_over(config: Path, monkeypatch: pytest.
 def test_unknown_variables_are_warned_of(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KASTRUN_MAX_WORKER", "3")
     monkeypatch.setenv("KASTRUN_PROTOCOL", "1")
-    monkeypatch.setenv("KASTRUN_JOB", "j1.1")
     (problem,) = settings.unknown_variables()
     assert problem.message == "KASTRUN_MAX_WORKER is set, but is no setting of kastrun"
     assert (problem.level, problem.hint) == ("warning", "did you mean `KASTRUN_MAX_WORKERS`?")

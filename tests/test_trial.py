@@ -99,7 +99,7 @@ async def test_the_surroundings_are_those_of_the_trial(make: Make, tmp_path: Pat
     assert json.loads(changed.stderr.rpartition("|")[2])["x_new"] == 1
     assert bare.stderr.split("|")[1] == ""
     assert bare.stderr.endswith("}\nmore\n")
-    assert set(bare.environment) == {"PATH", "KASTRUN_JOB"}
+    assert set(bare.environment) == {"PATH"}
 
 
 async def test_a_document_is_the_job_line_as_it_stands(make: Make) -> None:

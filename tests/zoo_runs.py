@@ -222,7 +222,7 @@ def jobs_of(events: Iterable[dict[str, Any]]) -> set[str]:
 
 
 def left_over(folder: Path, jobs: set[str]) -> list[str]:
-    """Processes of a run: by the mark in their environment, by their folder, or by their program."""
+    """Processes of a run: by the HOME that they were given, by their folder, or by their program."""
     return [f"{pid} {what}" for pid, what in _processes() if _belongs(pid, what, str(folder), jobs)]
 
 
@@ -244,7 +244,7 @@ def _belongs(pid: int, command_line: str, folder: str, jobs: set[str]) -> bool:
         marks = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return False
-    return any(f"KASTRUN_JOB={job}".encode() in marks for job in jobs)
+    return any(f"/work/{job}.".encode() in marks for job in jobs)
 
 
 def build(zoo: Path) -> None:
@@ -334,7 +334,7 @@ def process_of(job: str) -> int:
             marks = Path(f"/proc/{pid}/environ").read_bytes()
         except OSError:
             continue
-        if f"KASTRUN_JOB={job}".encode() in marks and os.getsid(pid) == pid:
+        if f"/work/{job}.".encode() in marks and os.getsid(pid) == pid:
             return pid
     raise AssertionError(f"no process of {job}")
 

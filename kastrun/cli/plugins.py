@@ -13,7 +13,6 @@ from kastrun import discover, problems, requires, settings
 from kastrun.cli import common
 from kastrun.errors import UsageError
 from kastrun.model import JsonObject, Plugin, Problem
-from kastrun.process import Family
 from kastrun.requires import Readiness
 from kastrun.terminal.wording import clean, span
 
@@ -80,7 +79,7 @@ def _catalogue(options: argparse.Namespace) -> discover.Catalogue:
 
 
 async def _probe(plugins: list[Plugin]) -> dict[str, Readiness]:
-    return await requires.probe(plugins, Family())
+    return await requires.probe_once(plugins)
 
 
 def _row(plugin: Plugin, ready: Readiness) -> JsonObject:

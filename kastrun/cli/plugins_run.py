@@ -21,10 +21,9 @@ from kastrun import files
 from kastrun.cli import common, plugins_tell
 from kastrun.errors import ProfileError, UsageError
 from kastrun.model import JsonObject, Plugin, Target
-from kastrun.process import Family
 from kastrun.protocol import Redactor
 from kastrun.protocol.reasons import FAILURES
-from kastrun.requires import Readiness, probe
+from kastrun.requires import Readiness, probe_once
 from kastrun.terminal.wording import clean
 from kastrun.trial import Trial, Tried, complete, read_options, target_for, workshop
 
@@ -85,7 +84,7 @@ def _seconds(text: str | None) -> float | None:
 
 
 async def _probe(plugin: Plugin) -> Readiness:
-    return (await probe([plugin], Family()))[plugin.name]
+    return (await probe_once([plugin]))[plugin.name]
 
 
 def _missing(plugin: Plugin, missing: str, *, as_json: bool) -> int:

@@ -13,6 +13,7 @@ from enum import Enum
 
 import trio
 
+from kastrun import process
 from kastrun.engine.batch import Batch, Emit
 from kastrun.engine.clock import Clock
 from kastrun.engine.control import Control
@@ -21,7 +22,7 @@ from kastrun.engine.stderr import Stderr
 from kastrun.engine.witness import Witness
 from kastrun.launch import Station
 from kastrun.model import Job
-from kastrun.process import Child, Exit, Family, Stream, spawn
+from kastrun.process import Child, Exit, Family, GuardLost, Stream
 from kastrun.protocol import Decoder
 from kastrun.workspace import Place
 
@@ -77,30 +78,34 @@ class Life:
         self._deadline = self.started + limits.total_s
         self._alive = self.started
         self._open = {Stream.OUT, Stream.ERR}
-        self._gone = False
         self._unsent: Batch | None = None
 
     async def run(self) -> None:
         """Raises NotStarted where there is no process, and passes cancellation on."""
-        mark = f"{self.job.id}.{self.job.attempt}"
-        limits = self.station.limits
+        station, place = self.station, self.place
         try:
-            child = spawn(
-                self.station.argv,
-                env=self.station.environment(self.place.home, mark),
-                cwd=self.place.home,
+            child = self._family.spawn(
+                station.argv,
+                env=station.environment(place.home),
+                cwd=place.home,
                 stdin=self.line,
-                memory_mb=limits.memory_mb,
+                memory_mb=station.limits.memory_mb,
             )
         except OSError as error:
             raise NotStarted(error) from error
-        self._family.enter(child.pid, mark)
+        except GuardLost as error:
+            self.cause = Cause("host_error", str(error))
+            return
         self._control.listen(child.wake)
         try:
             await self._watch(child)
+        except process.NotStarted as error:
+            raise NotStarted(error) from error
+        except GuardLost as error:
+            self.cause = self.cause or Cause("host_error", str(error))
         finally:
             self._control.ignore(child.wake)
-            child.close()
+            child.close()  # what still lives, by a bug of ours or since it cannot be killed, is its warden's
 
     async def _watch(self, child: Child) -> None:
         """Until it is over; a cancellation from outside becomes the cause `cancelled`."""
@@ -113,9 +118,6 @@ class Life:
                 self._end(child, Cause("cancelled", "the run was stopped before this job ended"))
                 await self._until_over(child)
             raise
-        finally:
-            if not self._gone:  # a bug of ours, or a process that cannot be killed: leave nothing
-                self._family.kill(child.pid)
 
     async def _until_over(self, child: Child) -> None:
         while not self._over():
@@ -123,6 +125,8 @@ class Life:
             got = await child.read(self._next_deadline())
             if got:
                 await self._take(child, got)
+            if child.leader_gone and not self._open and self._phase is _Phase.ENDING:
+                self._kill(child)  # what is left of it can say nothing any more
             # Looked at even while output comes: a flood must not hold its own deadline off.
             if self._clock.now() >= self._next_deadline():
                 self._expire(child)
@@ -150,8 +154,6 @@ class Life:
             else:
                 self._alive = now
                 await self._hear(child, data, now)
-        if self._gone and not self._open:
-            self._bury(child)
 
     async def _hear(self, child: Child, data: bytes, now: float) -> None:
         if self.decoder.breach is not None:
@@ -174,18 +176,10 @@ class Life:
         self._unsent = None
 
     def _on_exit(self, child: Child) -> None:
-        """The leader is dead. What it left behind gets the rest of the grace, if one runs."""
-        self._gone = True
-        if self._phase is not _Phase.ENDING:
-            self._bury(child)
-
-    def _bury(self, child: Child) -> None:
-        """Kill what the leader left, collect its exit, and wait a little for the pipes."""
-        if self._phase is _Phase.DEAD:
-            return
-        if self._family.bury(child.pid) and self.cause is None:
+        """Nothing of it lives any more. Wait a little for the pipes."""
+        self.exit = child.exit
+        if self.exit is not None and self.exit.left and self.cause is None:
             self.warnings.append("leaked_process")
-        self.exit = child.reap()
         if child.stdin_unread():
             self.warnings.append("stdin_unread")
         self._enter(_Phase.DEAD, PIPES_S)
@@ -199,7 +193,6 @@ class Life:
         elif self._phase is _Phase.KILLED:
             # It sleeps where no signal reaches it. Go on without it; the result says so.
             self.cause = self.cause or Cause("host_error", "its process could not be killed")
-            self._gone = True
             self._enter(_Phase.DEAD, 0)
 
     def _timeout(self) -> Cause:
@@ -213,15 +206,12 @@ class Life:
         self.cause = self.cause or cause
         if self._phase is _Phase.RUNNING:
             self._enter(_Phase.ENDING, self.station.limits.grace_s)
-            self._family.terminate(child.pid)
+            child.terminate()
         self._check_hurry(child)
 
     def _kill(self, child: Child) -> None:
         self._enter(_Phase.KILLED, PIPES_S)
-        if self._gone:
-            self._bury(child)
-        else:
-            self._family.kill(child.pid)
+        child.kill()
 
     def _check_hurry(self, child: Child) -> None:
         if self._control.hurrying and self._phase is _Phase.ENDING:

@@ -73,7 +73,6 @@ class Engine:
                 async with send:
                     await self._run_jobs(send.send)
         finally:
-            self.family.bury_all()
             self.places.clear()
         return failures[0] if failures else None
 

@@ -271,7 +271,7 @@ Change = Callable[[Trial], Trial]
 
 
 def _with_own_environment(_: str) -> Change:
-    hidden = {"PATH", "HOME", "TMPDIR", "KASTRUN_JOB"}
+    hidden = {"PATH", "HOME", "TMPDIR"}
     own = {name: value for name, value in os.environ.items() if name not in hidden}
     return lambda trial: replace(trial, environment={**own, **trial.environment})
 

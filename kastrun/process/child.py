@@ -1,27 +1,25 @@
-"""One child: spawned on the caller's thread, its pipes and its death in one wait.
+"""One child: its pipes and its end in one wait, and what may be done to it.
 
-Enters argv, environment, folder and what stdin holds; leaves byte chunks and an exit.
-Spawned with vfork by subprocess (no preexec_fn, which would fork) from the thread that
-lives as long as the run. An epoll of its own holds stdout, stderr and the pidfd, so one
-task waits for all three and a grandchild that holds a pipe cannot hide the death.
+Leaves byte chunks and an exit. The child itself, and all that it begets, is its warden's;
+an epoll holds stdout, stderr and the warden's socket, so one task waits for all three, and
+a grandchild that holds a pipe cannot hide the end.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import resource
 import select
-import struct
-import subprocess
-import termios
-from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 import trio
 
-_CHUNK = 65536
+from kastrun.process.guards import Guard, Guards
+from kastrun.process.stdin import Stdin
+from kastrun.warden import tree, wire
+
+_CHUNK: Final = 65536
 
 
 class Stream(Enum):
@@ -35,25 +33,40 @@ class Stream(Enum):
 class Exit(NamedTuple):
     """How a child ended: exit code or signal number (the other None), CPU seconds and peak memory.
 
-    `max_rss_mb` (2**20 bytes) is None where it is not above our own: after vfork a child
-    starts with the parent's peak, so that a smaller figure would be ours.
+    `max_rss_mb` (2**20 bytes) is None where it is not above the warden's own: after vfork a
+    child starts with its parent's peak, so that a smaller figure would be that. `left` counts
+    the processes that outlived it and were killed, `survivors` has command lines of the first.
     """
 
     code: int | None
     signal: int | None
     cpu_s: float
     max_rss_mb: float | None
+    left: int = 0
+    survivors: tuple[str, ...] = ()
+
+
+class NotStarted(OSError):
+    """There is no such process: the system's own error."""
+
+
+class GuardLost(Exception):
+    """A child's warden is gone, or could not be had; in words."""
 
 
 class Child:
-    """A running child. Made by `spawn`; `close` when done, whatever happened."""
+    """A child, from the moment it was asked for. `close` when done, whatever happened."""
 
-    def __init__(self, pid: int, out: int, err: int, stdin: _Stdin) -> None:
-        self.pid = pid
+    def __init__(self, guard: Guard, guards: Guards, out: int, err: int, stdin: Stdin) -> None:
+        self.exit: Exit | None = None
+        """How it ended, once EXIT was read: then nothing that it begot lives any more."""
+        self.leader_gone = False
+        """After `terminate`: it has ended, and others of its tree have not. Told at the next `read`."""
+        self._guard: Guard | None = guard
+        self._guards = guards
+        self._epoll = guard.epoll
         self._stdin = stdin
-        self._pidfd = os.pidfd_open(pid)
-        self._epoll = select.epoll()
-        self._streams = {out: Stream.OUT, err: Stream.ERR, self._pidfd: Stream.EXIT}
+        self._streams = {out: Stream.OUT, err: Stream.ERR}
         for fd in self._streams:
             self._epoll.register(fd, select.EPOLLIN)
         if stdin.pending:
@@ -62,15 +75,22 @@ class Child:
         self._woken = False
 
     async def read(self, deadline: float) -> list[tuple[Stream, bytes]]:
-        """What came since, waiting for it; empty at `deadline` (trio's clock) or after `wake`.
+        """What came since, waiting for it.
 
-        EXIT is given once; OUT and ERR end with an empty chunk, once each.
+        Empty at `deadline` (trio's clock), after `wake`, and where only `leader_gone` is news.
+
+        EXIT is given once; OUT and ERR end with an empty chunk, once each. Raises NotStarted
+        where there is no process, GuardLost where nobody can tell any more.
         """
-        if not self._woken:
-            with trio.CancelScope(deadline=deadline) as self._wait:
-                await trio.lowlevel.wait_readable(self._epoll.fileno())
+        before = self.leader_gone
+        while True:
+            if not self._woken:
+                with trio.CancelScope(deadline=deadline) as self._wait:
+                    await trio.lowlevel.wait_readable(self._epoll.fileno())
+            got = self._ready()
+            if got or self._woken or self._wait.cancelled_caught or self.leader_gone != before:
+                break
         self._woken = False
-        got = self._ready()
         if any(stream is Stream.EXIT for stream, _ in got):
             got += self._ready()  # what it wrote last has been taken: its pipes usually end here
         return got
@@ -80,133 +100,115 @@ class Child:
         self._woken = True
         self._wait.cancel()
 
-    def reap(self) -> Exit:
-        """The exit of a child whose EXIT was read. Raises ChildProcessError where it was not ours."""
-        _, status, usage = os.wait4(self.pid, 0)
-        code = os.waitstatus_to_exitcode(status)
-        floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return Exit(
-            code=code if code >= 0 else None,
-            signal=-code if code < 0 else None,
-            cpu_s=usage.ru_utime + usage.ru_stime,
-            max_rss_mb=usage.ru_maxrss / 1024 if usage.ru_maxrss > floor else None,
-        )
+    def terminate(self) -> None:
+        """SIGTERM to it and all that it begot. What outlives it now is left alone until `kill`."""
+        self._tell(wire.TERMINATE)
+
+    def kill(self) -> None:
+        """SIGKILL to it and all that it begot."""
+        self._tell(wire.KILL)
+
+    def tree(self) -> list[int]:
+        """The pids of it and all that it begot, as far as they live; raises GuardLost."""
+        if self._guard is None or self.exit is not None:
+            return []
+        try:
+            return tree.descendants(self._guard.pid)
+        except wire.Closed as error:
+            raise GuardLost(_GONE) from error
 
     def stdin_unread(self) -> bool:
         """Whether bytes of the job line were never read."""
         return self._stdin.unread()
 
-    def close(self) -> None:
-        """Close every descriptor that is ours; a grandchild that still writes gets EPIPE. Idempotent."""
+    def close_pipes(self) -> None:
+        """Let go of its pipes; whoever still writes gets EPIPE. Idempotent."""
         for fd in list(self._streams):
             self._drop(fd)
+        if self._stdin.writer >= 0 and self._stdin.pending:
+            self._epoll.unregister(self._stdin.writer)
         self._stdin.close()
-        self._epoll.close()
+
+    def close(self) -> None:
+        """Let go of everything; what still lives is killed. Idempotent."""
+        if self._guard is None:
+            return
+        self.close_pipes()
+        guard, self._guard = self._guard, None
+        if self.exit is not None:
+            self._guards.give_back(guard)
+        else:
+            self._guards.dismiss(guard)
+
+    def _tell(self, packet: tuple[Any, ...]) -> None:
+        if self._guard is not None and self.exit is None:
+            with suppress(wire.Closed):  # heard of at the next read
+                wire.send(self._guard.control, packet)
 
     def _ready(self) -> list[tuple[Stream, bytes]]:
-        return [self._take(fd) for fd, _ in self._epoll.poll(0) if not self._feed(fd)]
+        got: list[tuple[Stream, bytes]] = []
+        for fd, _ in self._epoll.poll(0):
+            if fd in self._streams:
+                got.append(self._take(fd))
+            elif fd == self._stdin.writer:
+                self._feed()
+            elif self._ended():
+                got.append((Stream.EXIT, b""))
+        return got
 
     def _take(self, fd: int) -> tuple[Stream, bytes]:
         stream = self._streams[fd]
-        data = b"" if stream is Stream.EXIT else os.read(fd, _CHUNK)
+        data = os.read(fd, _CHUNK)
         if not data:
             self._drop(fd)
         return stream, data
 
-    def _feed(self, fd: int) -> bool:
-        """Whether `fd` was stdin's, with room for more of a long job line."""
-        if fd != self._stdin.writer:
-            return False
+    def _feed(self) -> None:
         if not self._stdin.push():
-            self._epoll.unregister(fd)
+            self._epoll.unregister(self._stdin.writer)
             self._stdin.end()
-        return True
+
+    def _ended(self) -> bool:
+        """Hear the warden; whether it said that all is over."""
+        if self._guard is None:
+            raise AssertionError("a child that is closed is not read")
+        try:
+            said = self._guard.hear()
+        except wire.Closed as error:
+            raise GuardLost(_GONE) from error
+        if said is None:
+            return False
+        what, *rest = said
+        if what == "gone":
+            self.leader_gone = True
+            return False
+        if what == "end":
+            self.exit = _exit(*rest)
+            return True
+        if what == "not":
+            self.exit = Exit(None, None, 0.0, None)
+            raise NotStarted(*rest)
+        if what == "stuck":
+            raise GuardLost(rest[0])
+        raise RuntimeError(f"in a warden: {rest[0]}")
 
     def _drop(self, fd: int) -> None:
-        # Unregister first: a sibling caught between vfork and exec may still hold the pipe,
-        # and then closing alone leaves a stale event behind.
+        # Unregister first: the warden may still hold the pipe for a moment, and then closing
+        # alone leaves a stale event behind.
         self._epoll.unregister(fd)
         os.close(fd)
         del self._streams[fd]
 
 
-class _Stdin:
-    """The job line on its way in. Both ends stay ours, so that what was left unread can be counted."""
-
-    def __init__(self, content: bytes) -> None:
-        self.reader, self.writer = os.pipe()
-        os.set_blocking(self.writer, False)
-        self.pending = memoryview(content)
-        if not self.push():
-            self.end()
-
-    def push(self) -> bool:
-        """Write what the pipe takes; whether anything is left."""
-        try:
-            self.pending = self.pending[os.write(self.writer, self.pending) :]
-        except BlockingIOError:
-            return True
-        return bool(self.pending)
-
-    def end(self) -> None:
-        """Close the writing end: the child sees the end of its input."""
-        if self.writer >= 0:
-            os.close(self.writer)
-            self.writer = -1
-
-    def unread(self) -> bool:
-        size: int = struct.unpack("i", fcntl.ioctl(self.reader, termios.FIONREAD, b"\0" * 4))[0]
-        return size > 0 or bool(self.pending)
-
-    def close(self) -> None:
-        """Let go of both ends. Idempotent: a child that is closed early is closed again at its end."""
-        self.end()
-        if self.reader >= 0:
-            os.close(self.reader)
-            self.reader = -1
+_GONE: Final = "its warden, the process that guards it, is gone (killed?)"
 
 
-def spawn(
-    argv: Sequence[str], *, env: Mapping[str, str], cwd: str, stdin: bytes, memory_mb: int | None = None
-) -> Child:
-    """Start `argv` in a session of its own, with `stdin` as its whole input.
-
-    `memory_mb` bounds the private memory of each of its processes (RLIMIT_DATA, set just
-    after the spawn, before any program of this world has allocated much). Raises OSError
-    where it cannot be started; nothing is left open then.
-    """
-    given = _Stdin(stdin)
-    out, out_writer = os.pipe()
-    err, err_writer = os.pipe()
-    try:
-        popen = subprocess.Popen(
-            list(argv),
-            stdin=given.reader,
-            stdout=out_writer,
-            stderr=err_writer,
-            cwd=cwd,
-            env=env,
-            start_new_session=True,
-        )
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        given.close()
-        os.close(out)
-        os.close(err)
-        if isinstance(error, OSError):
-            raise
-        raise OSError(0, str(error)) from error
-    finally:
-        os.close(out_writer)
-        os.close(err_writer)
-    popen.returncode = 0  # reaped here with wait4, which also gives the resource use
-    if memory_mb is not None:
-        _bound_memory(popen.pid, memory_mb)
-    return Child(popen.pid, out, err, given)
-
-
-def _bound_memory(pid: int, megabytes: int) -> None:
-    size = megabytes << 20
-    try:
-        resource.prlimit(pid, resource.RLIMIT_DATA, (size, size))
-    except ProcessLookupError:
-        return  # it has ended already
+def _exit(code: int, cpu_s: float, max_rss_kib: int, left: int, survivors: list[str]) -> Exit:
+    return Exit(
+        code=code if code >= 0 else None,
+        signal=-code if code < 0 else None,
+        cpu_s=cpu_s,
+        max_rss_mb=max_rss_kib / 1024 if max_rss_kib else None,
+        left=left,
+        survivors=tuple(survivors),
+    )

@@ -14,7 +14,7 @@ from kastrun.settings.values import PREFIX, PURPOSES, Color, Provenance, Setting
 
 __all__ = ["Color", "Provenance", "Settings", "config_file", "load", "provenance", "unknown_variables"]
 
-_NOT_SETTINGS = frozenset(("KASTRUN_PROTOCOL", "KASTRUN_JOB"))
+_NOT_SETTINGS = frozenset(("KASTRUN_PROTOCOL",))
 """Variables of the same prefix with a meaning of their own."""
 
 

@@ -92,6 +92,8 @@ class Seen:
         self.commands: set[str] = set()
         self.unclosed: tuple[str, ...] = ()
         self.lived: _Watched | None = None
+        self.child: Child | None = None
+        """While it may be looked at: its processes are its own."""
 
     def life(self, *arguments: Any, **named: Any) -> Life:
         """What the engine calls for a life."""
@@ -105,7 +107,7 @@ class Seen:
         if self.hear is not None:
             self.hear(chunk)
 
-    def tried(self, job: Job, survivors: tuple[str, ...], *, stopped: bool) -> Tried:
+    def tried(self, job: Job, *, stopped: bool) -> Tried:
         ended = next(fact for batch in self.batches for fact in batch.facts if isinstance(fact, JobEnded))
         life = self.lived
         return Tried(
@@ -114,7 +116,7 @@ class Seen:
             home=life.own_home if life else "",
             line=life.line if life else b"",
             argv=life.station.argv if life else (),
-            environment=life.station.environment(life.place.home, mark_of(job)) if life else {},
+            environment=life.station.environment(life.place.home) if life else {},
             chunks=tuple(self.chunks),
             stderr=life.stderr.text() if life else "",
             messages=tuple(message for batch in self.batches for message in batch.said),
@@ -123,7 +125,7 @@ class Seen:
             breach=life.decoder.breach if life else None,
             ended=ended,
             exit=life.exit if life else None,
-            survivors=survivors,
+            survivors=life.exit.survivors if life and life.exit else (),
             commands=frozenset(self.commands - {""}),
             unclosed=self.unclosed,
             announced=frozenset(life.witness.announced) if life else frozenset(),
@@ -144,6 +146,13 @@ class _Watched(Life):
             self.station.homes[cwd] = self.own_home
             self.place = replace(self.place, home=cwd)
 
+    async def _watch(self, child: Child) -> None:
+        self._seen.child = child
+        try:
+            await super()._watch(child)
+        finally:
+            self._seen.child = None
+
     async def _take(self, child: Child, got: Sequence[tuple[Stream, bytes]]) -> None:
         at = round(self._clock.now() - self.started, 6)
         for stream, data in got:
@@ -151,8 +160,8 @@ class _Watched(Life):
                 self._seen.take(Chunk("stdout" if stream is Stream.OUT else "stderr", at, data))
         before = self.decoder.done
         await super()._take(child, got)
-        if before is None and self.decoder.done is not None and not self._gone:
-            self._seen.unclosed = _open_below(self._family.tree(child.pid), self.place.artifacts)
+        if before is None and self.decoder.done is not None:
+            self._seen.unclosed = _open_below(child.tree(), self.place.artifacts)
 
 
 _WRITES = re.compile(rb"^flags:\s*[0-7]*[12]$", re.MULTILINE)

@@ -21,11 +21,11 @@ class TrialStation(Station):
     homes: dict[str, str] = field(default_factory=dict)
     """Working directory to the job's own folder, where the trial has them differ."""
 
-    def environment(self, home: str, mark: str) -> dict[str, str]:
+    def environment(self, home: str) -> dict[str, str]:
         trial = self.trial
-        usual = Station.environment(self, self.homes.get(home, home), mark)
+        usual = Station.environment(self, self.homes.get(home, home))
         path = usual["PATH"] if trial.path is None else os.pathsep.join(trial.path)
-        kept = {"KASTRUN_JOB": usual["KASTRUN_JOB"]} if trial.bare else usual
+        kept = {} if trial.bare else usual
         laid = {**kept, "PATH": path, **trial.environment}
         return {name: value for name, value in laid.items() if value is not None}
 

@@ -20,7 +20,7 @@ FLOORS = {
     0: "__init__ model errors facts jobids resources",
     1: "places problems schema toml_tree toml_words",
     2: "dependencies launch manifest plan profile protocol ready report scope tally targets",
-    3: "demo discover files inputs journal names process settings terminal warden workspace",
+    3: "demo discover files inputs journal names process sandbox settings terminal warden workspace",
     4: "engine intent record requires",
     5: "kit scan trial",
     6: "__main__ cli",
@@ -80,6 +80,8 @@ DOORS = {"resources.py": "reads what was shipped"}
 
 OWN_ENTRIES = {
     "demo/__main__.py": "`python -m kastrun.demo` is a program of its own",
+    "sandbox/begin.py": "a forked child that cannot become its program ends here",
+    "sandbox/namespaces.py": "the two processes that keep a job's namespaces end as its program ended",
     "warden/launcher.py": "a forked warden ends here, in a process of its own",
     "warden/warden.py": "a bug in a warden is told to kastrun, which raises it",
 }

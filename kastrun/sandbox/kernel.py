@@ -1,0 +1,114 @@
+"""System calls that Python has no name for, by number. x86_64 Linux only, and says so elsewhere.
+
+Every call raises OSError, with the call's name in its text. Nothing here knows what it is
+used for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import struct
+from typing import Any, Final
+
+SUPPORTED: Final = platform.system() == "Linux" and platform.machine() == "x86_64"
+"""Whether these numbers mean here what they say."""
+
+_NUMBERS: Final = {
+    "pivot_root": 155,
+    "capget": 125,
+    "capset": 126,
+    "unshare": 272,
+    "seccomp": 317,
+    "open_tree": 428,
+    "move_mount": 429,
+    "close_range": 436,
+    "mount_setattr": 442,
+    "landlock_create_ruleset": 444,
+    "landlock_add_rule": 445,
+    "landlock_restrict_self": 446,
+}
+
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_DUMPABLE: Final = 4
+PR_CAPBSET_READ: Final = 23
+PR_CAPBSET_DROP: Final = 24
+PR_SET_NO_NEW_PRIVS: Final = 38
+PR_CAP_AMBIENT: Final = 47
+PR_CAP_AMBIENT_RAISE: Final = 2
+
+CLONE_NEWNS: Final = 0x00020000
+CLONE_NEWCGROUP: Final = 0x02000000
+CLONE_NEWUTS: Final = 0x04000000
+CLONE_NEWIPC: Final = 0x08000000
+CLONE_NEWUSER: Final = 0x10000000
+CLONE_NEWPID: Final = 0x20000000
+CLONE_NEWNET: Final = 0x40000000
+
+_CAPABILITY_VERSION_3: Final = 0x20080522
+_CLOSE_RANGE_CLOEXEC: Final = 4
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+
+def call(name: str, *arguments: Any) -> int:
+    """A system call by its name. Integers, bytes and None are passed as they are. Raises OSError."""
+    passed = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
+    result: int = _libc.syscall(ctypes.c_long(_NUMBERS[name]), *passed)
+    if result < 0:
+        raise _failed(name)
+    return result
+
+
+def prctl(option: int, *arguments: int) -> int:
+    """Raises OSError."""
+    padded = [*arguments, 0, 0, 0, 0][:4]
+    result: int = _libc.prctl(option, *(ctypes.c_ulong(each) for each in padded))
+    if result < 0:
+        raise _failed(f"prctl {option}")
+    return result
+
+
+def mount(source: str, target: str, kind: str, flags: int, data: str) -> None:
+    """Raises OSError."""
+    encoded = [text.encode() for text in (source, target, kind)]
+    if _libc.mount(*encoded, ctypes.c_ulong(flags), data.encode()) < 0:
+        raise _failed(f"mount {kind} {target}")
+
+
+def unmount(target: str, flags: int) -> None:
+    """Raises OSError."""
+    if _libc.umount2(os.fsencode(target), flags) < 0:
+        raise _failed(f"umount {target}")
+
+
+def capabilities() -> int:
+    """The effective capabilities of this thread, as a bit mask."""
+    data = ctypes.create_string_buffer(24)
+    call("capget", struct.pack("Ii", _CAPABILITY_VERSION_3, 0), data)
+    low, _, _, high, _, _ = struct.unpack("6I", data.raw)
+    return int(low | high << 32)
+
+
+def set_capabilities(mask: int) -> None:
+    """Effective, permitted and inheritable are `mask` from now on. Raises OSError."""
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
+    call("capset", header, struct.pack("6I", low, low, low, high, high, high))
+
+
+def close_on_exec(first: int) -> None:
+    """Every descriptor from `first` on closes when a program begins. Raises OSError."""
+    call("close_range", first, 0xFFFFFFFF, _CLOSE_RANGE_CLOEXEC)
+
+
+def close_from(first: int) -> None:
+    """Close every descriptor from `first` on. Raises OSError."""
+    call("close_range", first, 0xFFFFFFFF, 0)
+
+
+def _failed(what: str) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, f"{what}: {os.strerror(number)}")

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import atexit
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kastrun import dependencies, discover, files
 from kastrun.errors import ProfileError, UsageError
@@ -27,8 +27,7 @@ MOST_PROBLEMS = 50
 """Of one target list; the rest is counted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+class Intent(Struct, frozen=True, kw_only=True):
     """A checked profile with all that it names. `warnings` are for people; `stdin` is the spooled list."""
 
     profile: Profile
@@ -65,6 +64,8 @@ class Intent:
         """The same with standard input's targets kept in `folder`, so that its profile can be run again."""
         if self.stdin is None:
             return self
+        import shutil
+
         kept = folder / "targets-stdin.txt"
         shutil.move(self.stdin, kept)
         paths = tuple(str(kept) if path == "-" else path for path in self.profile.targets_from)
@@ -81,7 +82,10 @@ def load(
 ) -> Intent:
     """Read and check everything. Raises ProfileError with every problem that there is."""
     loaded = files.load_profile(
-        source, overrides, find=lambda folders: discover.find(folders, settings_dirs), max_workers=max_workers
+        source,
+        overrides,
+        find=lambda folders, only: discover.find(folders, settings_dirs, only),
+        max_workers=max_workers,
     )
     profile, catalogue = loaded.or_raise(), loaded.catalogue
     if not isinstance(catalogue, discover.Catalogue):
@@ -111,7 +115,7 @@ def _check_dependencies(profile: Profile, catalogue: discover.Catalogue) -> list
     for plugin in taking.values():
         for other in plugin.depends_on:
             if other not in taking:
-                known = other in catalogue.plugins
+                known = other in catalogue.names
                 message = f"{plugin.name} depends on {other}, which " + (
                     "the profile does not enable" if known else "was not found"
                 )
@@ -201,6 +205,9 @@ def _whole(file: Iterable[str]) -> Iterator[str]:
 
 
 def _spool() -> Path:
+    import shutil
+    from tempfile import NamedTemporaryFile
+
     with NamedTemporaryFile(prefix="kastrun-stdin-", suffix=".txt", delete=False) as file:
         atexit.register(Path(file.name).unlink, missing_ok=True)  # a run moves it into its folder
         shutil.copyfileobj(sys.stdin.buffer, file)

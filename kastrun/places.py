@@ -7,11 +7,11 @@ rooms above decide.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import cached_property
 from typing import Literal, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kastrun.model import Problem
 from kastrun.schema import KeyPath, SchemaProblem

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kastrun import dependencies
 from kastrun.facts import LeftOut
@@ -32,8 +33,7 @@ from kastrun.scope import Scope
 from kastrun.targets import Seen, convert, expand
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class Chosen(Struct, frozen=True, kw_only=True):
     """A plugin that takes part: with what limits, options and priority, or why its jobs will not run."""
 
     plugin: Plugin
@@ -43,21 +43,19 @@ class Chosen:
     verdict: Verdict | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(Struct, frozen=True, kw_only=True):
     """The plugins of a run, in the order in which they take their turn, and those left out."""
 
     chosen: tuple[Chosen, ...]
     left_out: tuple[LeftOut, ...]
 
 
-@dataclass(slots=True, kw_only=True)
-class Survey:
+class Survey(Struct, kw_only=True):
     """What one pass over all jobs showed: how many, by plugin, and what has no job (the first few)."""
 
     planned: int = 0
-    by_plugin: dict[str, int] = field(default_factory=dict)
-    left_out: list[LeftOut] = field(default_factory=list)
+    by_plugin: dict[str, int] = {}
+    left_out: list[LeftOut] = []
     left_out_count: int = 0
 
 

@@ -81,7 +81,7 @@ class Room:
             self.write("scan.toml", text)
         environ = flags.pop("environ", {"SET": "x"})
         return files.load_profile(
-            "scan.toml", Overrides(**flags), find=lambda _dirs: self.catalogue, environ=environ
+            "scan.toml", Overrides(**flags), find=lambda *_: self.catalogue, environ=environ
         )
 
     def said(self, text: str | bytes | None = None, **flags: Any) -> str:

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from profile_rooms import Room, room
 
-from kastrun import files, problems
+from kastrun import discover, files, problems
+from kastrun.files import Loaded
 from kastrun.model import Plugin
 
 __all__ = ["room"]
@@ -40,12 +41,12 @@ def test_a_folder(room: Room) -> None:
 
 def test_a_path_through_a_file(room: Room) -> None:
     room.write("a", "")
-    (problem,) = files.load_profile("a/scan.toml", find=lambda _: room.catalogue).problems
+    (problem,) = files.load_profile("a/scan.toml", find=lambda *_: room.catalogue).problems
     assert problem.message == "no such file (a part of the path is no folder)"
 
 
 def test_no_file_name(room: Room) -> None:
-    (problem,) = files.load_profile("a\0b", find=lambda _: room.catalogue).problems
+    (problem,) = files.load_profile("a\0b", find=lambda *_: room.catalogue).problems
     assert problem.message == "this is no file name"
 
 
@@ -105,9 +106,10 @@ def test_a_check_of_a_good_profile_imports_nothing_heavy(room: Room) -> None:
     code = (
         "import sys; from kastrun import files, settings, discover\n"
         "s = settings.load()\n"
-        f"loaded = files.load_profile('scan.toml', find=lambda d: discover.find([{str(folder.parent)!r}]))\n"
+        f"loaded = files.load_profile('scan.toml', find=lambda *_: discover.find([{str(folder.parent)!r}]))\n"
         "assert loaded.profile, loaded.problems\n"
-        "heavy = {'jsonschema', 'tree_sitter', 'rich', 'trio', 'pydantic', 'difflib'}\n"
+        "heavy = {'jsonschema', 'tree_sitter', 'rich', 'trio', 'pydantic'}\n"
+        "heavy |= {'difflib', 'dataclasses', 'tempfile'}\n"
         "print(*sorted(heavy & set(sys.modules)))"
     )
     clean = {key: value for key, value in os.environ.items() if not key.startswith("KASTRUN_")}
@@ -133,6 +135,33 @@ def plugin_folder(room: Room, name: str, manifest: str = MANIFEST) -> Path:
     room.write(f"plugins/{name}/plugin.toml", manifest)
     room.write(f"plugins/{name}/run.sh", "#!/bin/sh\n").chmod(0o755)
     return room.path / "plugins" / name
+
+
+def with_plugins(room: Room, text: str) -> Loaded:
+    """A profile loaded with the room's own plugins and the shipped ones."""
+    room.write("scan.toml", 'plugin_dirs = ["plugins"]\n' + text)
+    return files.load_profile("scan.toml", find=lambda folders, only: discover.find(folders, (), only))
+
+
+def test_a_profile_that_names_its_plugins_reads_no_other(room: Room) -> None:
+    plugin_folder(room, "good-one")
+    named = with_plugins(room, TARGET + "[plugins.good-one]\n").catalogue
+    unnamed = with_plugins(room, TARGET).catalogue
+    assert isinstance(named, discover.Catalogue) and isinstance(unnamed, discover.Catalogue)
+    assert set(named.plugins) == {"good-one"}
+    assert named.names == unnamed.names == set(unnamed.plugins) > {"good-one", "nmap"}
+
+
+OF_A_TARGET = '[plugins.good-one]\n[[targets]]\nhost = "a.example"\nplugins.nmpa.options = { a = 1 }\n'
+
+
+@pytest.mark.parametrize("text", [TARGET + "[plugins.nmpa]\n", OF_A_TARGET])
+def test_a_wrong_name_is_compared_with_all_plugins(room: Room, text: str) -> None:
+    plugin_folder(room, "good-one")
+    found = with_plugins(room, text).problems
+    assert [(each.rule, (each.hint or "").splitlines()[0]) for each in found] == [
+        ("unknown_plugin", "did you mean `nmap`?")
+    ]
 
 
 def read(room: Room, manifest: str = MANIFEST, name: str = "good-one") -> tuple[Plugin | None, str]:

@@ -6,13 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from profile_rooms import plugin
 from zoo_runs import LIMIT_S, environment, kastrun, write_profile
 

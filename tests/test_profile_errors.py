@@ -469,5 +469,5 @@ def test_or_raise_carries_every_problem(room: Room) -> None:
 
 def test_places_name_the_file_as_the_user_did(room: Room, tmp_path: Path) -> None:
     room.write("deep/scan.toml", "mode = 1\n")
-    loaded = files.load_profile(str(tmp_path / "deep/scan.toml"), find=lambda _: room.catalogue)
+    loaded = files.load_profile(str(tmp_path / "deep/scan.toml"), find=lambda *_: room.catalogue)
     assert loaded.problems[0].file == f"{tmp_path}/deep/scan.toml"

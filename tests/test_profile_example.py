@@ -19,14 +19,14 @@ COMMENTED = re.findall(r"^# ((?!\S+: )[a-z_]+ = .*)$", TEXT, re.MULTILINE)
 
 
 def test_the_example_is_a_good_profile_of_the_shipped_plugins() -> None:
-    loaded = files.load_profile(str(EXAMPLE), find=lambda _: discover.find())
+    loaded = files.load_profile(str(EXAMPLE), find=lambda *_: discover.find())
     assert problems.render(loaded.problems) == ""
     assert loaded.profile is not None
     assert loaded.profile.name == "demo"
 
 
 def test_the_example_scans_this_machine_only() -> None:
-    loaded = files.load_profile(str(EXAMPLE), find=lambda _: discover.find())
+    loaded = files.load_profile(str(EXAMPLE), find=lambda *_: discover.find())
     assert loaded.profile is not None
     assert {entry.target.host for entry in loaded.profile.targets} == {"127.0.0.1"}
 
@@ -41,7 +41,7 @@ def test_each_commented_key_is_good_where_it_stands(line: str, tmp_path: Path) -
     (tmp_path / "my-plugins").mkdir()
     path = tmp_path / "kast.toml"
     path.write_text(text, encoding="utf-8")
-    loaded = files.load_profile(str(path), find=lambda _: discover.find(), environ={"HOME": "x"})
+    loaded = files.load_profile(str(path), find=lambda *_: discover.find(), environ={"HOME": "x"})
     assert loaded.profile is not None, problems.render(loaded.problems)
     assert check("profile", tomllib.loads(text)) == []
 

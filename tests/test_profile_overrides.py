@@ -199,7 +199,7 @@ def test_extends_of_the_wrong_type(room: Room, value: str) -> None:
 
 def test_kasts_own_command_line(room: Room) -> None:
     merged = from_flags(["a.example"], "active", parallel=True, max_workers="3", run_only=["nmap"])
-    profile = good(files.load_profile(merged, find=lambda _: room.catalogue))
+    profile = good(files.load_profile(merged, find=lambda *_: room.catalogue))
     assert (profile.mode, profile.max_workers, profile.name, profile.source) == ("active", 3, "scan", None)
     assert profile.plugins is not None
     assert list(profile.plugins) == ["nmap"]
@@ -212,7 +212,7 @@ def test_without_p_one_job_at_a_time() -> None:
 
 def test_kasts_flags_are_shown_where_they_are_wrong(room: Room) -> None:
     merged = from_flags(["10.0.0.0/99"], "activ", run_only=["nmpa"])
-    loaded = files.load_profile(merged, find=lambda _: room.catalogue)
+    loaded = files.load_profile(merged, find=lambda *_: room.catalogue)
     said = problems.render(loaded.problems)
     assert "  | -t 10.0.0.0/99\n  |    ^^^^^^^^^^^ " in said
     assert "  | -m activ\n  |    ^^^^^ " in said

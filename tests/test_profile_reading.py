@@ -138,7 +138,9 @@ def test_a_dump_repeats_the_profile(room: Room) -> None:
     room.write("elsewhere/profile.toml", text)
     from kastrun import files
 
-    loaded = files.load_profile("elsewhere/profile.toml", find=lambda _: room.catalogue, environ={"SET": "x"})
+    loaded = files.load_profile(
+        "elsewhere/profile.toml", find=lambda *_: room.catalogue, environ={"SET": "x"}
+    )
     second = good(loaded)
     assert second.document == first.document
     assert (second.targets, second.plugins, second.http) == (first.targets, first.plugins, first.http)

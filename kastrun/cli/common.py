@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -106,6 +105,8 @@ def run_folder(text: str) -> Path:
 
 def print_json(document: Any) -> None:
     """One JSON document on standard output."""
+    import json
+
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sys
-import tempfile
-import traceback
-from datetime import UTC, datetime
 
 from kastrun import __version__
 from kastrun.errors import KastError, ProfileError, UsageError
@@ -42,6 +38,8 @@ def _tell(text: str) -> None:
 
 
 def _print_json(error: KastError) -> None:
+    import json
+
     if isinstance(error, ProfileError):
         from kastrun import problems
 
@@ -74,6 +72,10 @@ def output_lost(error: OSError) -> int:
 
 def crash(error: Exception, arguments: list[str]) -> int:
     """A bug of ours: leave a crash file, name it, exit 70."""
+    import tempfile
+    import traceback
+    from datetime import UTC, datetime
+
     from kastrun.terminal.wording import clean
 
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -7,9 +7,9 @@ A first word that is no verb is a profile, so `kastrun scan.toml` is `kastrun ru
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
 from kastrun import __version__
@@ -40,41 +40,56 @@ _RUN_FLAGS = (
 
 def read(arguments: list[str]) -> argparse.Namespace:
     """The options of a command; `verb` is the function that serves it. Exits 2 on bad usage, 0 on --help."""
-    parser = build()
     if not arguments:
+        parser = build()
         parser.print_help(sys.stderr)
         parser.exit(2, "\nto begin: `kastrun demo`, then `kastrun -t HOST`, then a profile\n")
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
-        _refuse_near_verb(parser, arguments[0])
+    if not arguments[0].startswith("-") and arguments[0] not in VERBS:
+        _refuse_near_verb(arguments[0])
         arguments = ["run", *arguments]
-    elif any(word.startswith(_RUN_FLAGS) for word in arguments[:1]):
+    elif arguments[0].startswith(_RUN_FLAGS):
         arguments = ["run", *arguments]
-    return parser.parse_args(arguments)
+    return build(arguments[0]).parse_args(arguments)
 
 
-def _refuse_near_verb(parser: argparse.ArgumentParser, word: str) -> None:
+def _refuse_near_verb(word: str) -> None:
     """`kastrun chekc` is a slip, not a profile: files have a dot or a slash in their name."""
     if "." in word or "/" in word:
         return
+    import difflib
+
     near = difflib.get_close_matches(word, VERBS, n=1)
     if near:
-        parser.error(f"there is no command {word!r}; did you mean `{near[0]}`?")
+        build().error(f"there is no command {word!r}; did you mean `{near[0]}`?")
 
 
-def build() -> argparse.ArgumentParser:
-    """The whole parser (also for shell completion)."""
+_NARROW = partial(argparse.HelpFormatter, width=80)
+"""argparse makes a formatter for each flag, to see that its metavar fits. One that is told its width
+does not import shutil for it, which costs 4 ms; help is printed as wide as the terminal."""
+
+
+def build(only: str | None = None) -> argparse.ArgumentParser:
+    """The whole parser (also for shell completion), or, where `only` is a verb, what that one needs.
+
+    Each verb's parser costs a millisecond of every start.
+    """
     parser = argparse.ArgumentParser(
         prog="kastrun",
         description="Run security scanners from a profile: every planned job has exactly one result.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_NARROW,
         allow_abbrev=False,
     )
     parser.add_argument("-V", "--version", action="version", version=f"kastrun {__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, (summary, add) in VERBS.items():
-        verb = verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+    for name in [only] if only in VERBS else VERBS:
+        summary, add = VERBS[name]
+        verb = verbs.add_parser(
+            name, help=summary, description=summary, formatter_class=_NARROW, allow_abbrev=False
+        )
         add(verb)
+        verb.formatter_class = argparse.HelpFormatter
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     return parser
 
 

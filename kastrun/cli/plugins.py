@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from dataclasses import asdict
 
 import trio
+from msgspec.structs import asdict
 
 from kastrun import discover, problems, requires, settings
 from kastrun.cli import common

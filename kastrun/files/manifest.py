@@ -5,7 +5,6 @@ Floor 3. What a manifest means is `kastrun.manifest`'s.
 
 from __future__ import annotations
 
-import json
 import os
 from hashlib import sha256
 from pathlib import Path
@@ -89,6 +88,8 @@ def _options_file(file: TomlFile, folder: Path, notes: Notes) -> JsonObject | No
     name = plugin.get("options_schema") if isinstance(plugin, dict) else None
     if not isinstance(name, str) or not name:
         return None
+    import json
+
     path = ("plugin", "options_schema")
     try:
         inside = (folder / name).resolve().is_relative_to(folder)

@@ -7,9 +7,9 @@ caller's catalogue.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -44,6 +44,10 @@ class Catalogue(Protocol):
         ...
 
 
+Find: TypeAlias = Callable[[Sequence[str], Collection[str] | None], Catalogue]
+"""Asked with a profile's own plugin folders, and which plugins are needed (None: all)."""
+
+
 class Loaded(Struct, frozen=True, kw_only=True):
     """All that is known of a profile: it (None where something is wrong), the problems, the catalogue."""
 
@@ -62,14 +66,14 @@ def load_profile(
     path: str | Merged,
     overrides: Overrides | None = None,
     *,
-    find: Callable[[Sequence[str]], Catalogue],
+    find: Find,
     max_workers: int | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Loaded:
     """The profile of a file (or of `from_flags`), checked as a whole; raises nothing for a bad one.
 
-    `find` is asked for the catalogue, given the profile's own plugin folders. `max_workers`
-    is the setting. Nothing is started and nothing on the network is touched.
+    `find` is asked for the catalogue; `max_workers` is the setting. Nothing is started and
+    nothing on the network is touched.
     """
     flags = overrides or Overrides()
     environ = os.environ if environ is None else environ
@@ -80,8 +84,7 @@ def load_profile(
             return Loaded(profile=None, problems=tuple(in_order(chain.problems)), catalogue=None)
     merged = merge(chain.layers) if isinstance(path, str) else path
     problems = chain.problems + override(merged, flags, folder=str(Path.cwd()), home=str(Path.home()))
-    folders = _folders(merged)
-    catalogue = find(folders)
+    catalogue = _catalogue(merged, flags, find)
     profile, found = parse(
         merged.document,
         positions=merged,
@@ -154,6 +157,28 @@ def _stem(path: str) -> str:
         char if char.isascii() and (char.isalnum() or char in "._-") else "-" for char in Path(path).stem
     )
     return stem.lstrip("._-")[:64] or "scan"
+
+
+def _catalogue(merged: Merged, flags: Overrides, find: Find) -> Catalogue:
+    """The plugins that the profile names, or all: without names, and to say what a wrong name may mean."""
+    folders, named = _folders(merged), _named(merged, flags)
+    catalogue = find(folders, named)
+    missing = named is not None and not named <= catalogue.plugins.keys()
+    return find(folders, None) if missing else catalogue
+
+
+def _named(merged: Merged, flags: Overrides) -> set[str] | None:
+    """Every plugin that a profile with `[plugins]` can mean; None for one without."""
+    plugins, targets = merged.document.get("plugins"), merged.document.get("targets")
+    if not isinstance(plugins, dict):
+        return None
+    tables = (
+        [each.get("plugins") for each in targets if isinstance(each, dict)]
+        if isinstance(targets, list)
+        else []
+    )
+    of_targets = [name for table in tables if isinstance(table, dict) for name in table]
+    return {*plugins, *of_targets, *flags.only, *flags.skip}
 
 
 def _folders(merged: Merged) -> list[str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from kastrun.kit import aims, programs
 from kastrun.kit.hostile import FORGED, Servers
 from kastrun.kit.subject import Subject, filled, names_port
@@ -185,7 +187,7 @@ def _secrets(stage: Stage) -> Trials:
     """Every secret that there can be, and a server that is slow enough to be watched."""
     port = stage.servers.slow if stage.reaches_ports else None
     trial = stage.trial(port)
-    http = replace(trial.http, headers={"Authorization": f"Bearer {stage.secret}"})
+    http = structs.replace(trial.http, headers={"Authorization": f"Bearer {stage.secret}"})
     return {"": replace(trial, http=http, watch=True)}
 
 

@@ -7,9 +7,10 @@ screens put them on a stream. Importing this does not import rich.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
-from kastrun.tally import ExitCode, Tally
+if TYPE_CHECKING:
+    from kastrun.tally import ExitCode, Tally
 
 __all__ = ["Screen", "open_screen", "print_summary"]
 

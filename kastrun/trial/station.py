@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import structs
 
 from kastrun.intent import read_secret
 from kastrun.launch import Station
@@ -79,7 +81,7 @@ def station_of(trial: Trial) -> TrialStation:
     return TrialStation(
         trial=trial,
         plugin=trial.plugin,
-        limits=replace(limits, total_s=min(limits.total_s, trial.total_s or limits.total_s)),
+        limits=structs.replace(limits, total_s=min(limits.total_s, trial.total_s or limits.total_s)),
         http=trial.http,
         folders=trial.folders,
         passed={name: os.environ[name] for name in trial.plugin.sandbox.env if name in os.environ},

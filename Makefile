@@ -9,9 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-# PROGRAM:PACKAGE, Debian's names. The tests that need one of these programs are skipped without it.
-TOOLS := curl:curl gcc:build-essential jq:jq nmap:nmap node:nodejs openssl:openssl parallel:parallel perl:perl \
-         shellcheck:shellcheck sslscan:sslscan tmux:tmux whatweb:whatweb
+# PROGRAM:PACKAGE or FILE:PACKAGE, Debian's names. The tests that need one of these are skipped without it.
+TOOLS := cargo:cargo curl:curl gcc:build-essential go:golang-go jq:jq nmap:nmap node:nodejs openssl:openssl \
+         parallel:parallel perl:perl shellcheck:shellcheck sslscan:sslscan tmux:tmux whatweb:whatweb \
+         /usr/share/cargo/registry:librust-serde-json-dev
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench tools clean
@@ -61,7 +62,8 @@ $(BIN)/python:
 
 tools:
 	@missing=; for tool in $(TOOLS); do \
-	  PATH="$$PATH:/usr/sbin:/sbin" command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool#*:}"; \
+	  PATH="$$PATH:/usr/sbin:/sbin" command -v "$${tool%%:*}" >/dev/null || test -e "$${tool%%:*}" || \
+	    missing="$$missing $${tool#*:}"; \
 	done; \
 	if [ -z "$$missing" ]; then echo 'every program is installed'; exit 0; fi; \
 	echo "not installed yet:$$missing"; \

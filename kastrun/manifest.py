@@ -38,13 +38,14 @@ def parse(
     folder: str,
     digest: str,
     origin: Origin,
-    program: Callable[[str], str | None],
+    program: Callable[[str], tuple[str, str | None] | None],
     options: JsonObject | None = None,
 ) -> tuple[Plugin | None, list[Problem]]:
     """The plugin of a manifest in `folder` (absolute); None where something is wrong with it.
 
-    `program` answers None where ``./x`` is an executable file inside the folder, else
-    why not, in words. `options` is the content of the file that `options_schema` names.
+    `program` answers None where ``./x`` is an executable file inside the folder, else why not
+    and perhaps what to do about it, in words. `options` is the content of the file that
+    `options_schema` names.
     """
     if (other := protocol_problem(document, positions)) is not None:
         return None, [other]
@@ -62,7 +63,11 @@ def parse(
 
 
 def _check_plugin(
-    plugin: JsonObject, wrong: set[KeyPath], folder: str, program: Callable[[str], str | None], notes: Notes
+    plugin: JsonObject,
+    wrong: set[KeyPath],
+    folder: str,
+    program: Callable[[str], tuple[str, str | None] | None],
+    notes: Notes,
 ) -> None:
     """What the schema cannot know: the folder's name, and whether the program is there."""
     name, base = plugin.get("name"), folder.rstrip("/").rpartition("/")[2]
@@ -74,8 +79,8 @@ def _check_plugin(
         if not command[0].startswith("./"):
             hint = "write ./x for a file of the plugin's folder, or a bare name for a program of the system"
             notes.add(("plugin", "exec", 0), "bad_exec", "neither ./x nor a bare name", hint=hint)
-        elif (why := program(command[0])) is not None:
-            advice = f"chmod +x {command[0]}" if "executable" in why else None
+        elif (fault := program(command[0])) is not None:
+            why, advice = fault
             notes.add(("plugin", "exec", 0), "bad_exec", why, hint=advice)
 
 

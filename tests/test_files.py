@@ -258,6 +258,33 @@ def test_a_wrong_manifest(room: Room, old: str, new: str, rule: str, message: st
     assert all(each.line is not None for each in found)
 
 
+@pytest.mark.parametrize(
+    ("source", "command"),
+    [
+        ("Makefile", "make"),
+        ("go.mod", "go build -o run ."),
+        ("Cargo.toml", "cargo build --release && cp target/release/run ."),
+    ],
+)
+def test_a_program_that_must_be_built_says_how(room: Room, source: str, command: str) -> None:
+    folder = plugin_folder(room, "good-one", MANIFEST.replace("./run.sh", "./run"))
+    (folder / source).write_text("")
+    (problem,) = files.read_manifest(folder)[1]
+    assert problem.message == "no such file in the plugin's folder"
+    assert problem.hint == f"build it: cd {folder} && {command}"
+
+
+def test_a_program_in_a_cache_is_no_part_of_the_plugin(room: Room) -> None:
+    folder = plugin_folder(room, "good-one", MANIFEST.replace("./run.sh", "./target/release/run"))
+    (folder / "target" / "release").mkdir(parents=True)
+    (folder / "target" / "CACHEDIR.TAG").write_text(CACHEDIR_TAG)
+    (folder / "target" / "release" / "run").write_text("")
+    (folder / "target" / "release" / "run").chmod(0o755)
+    (problem,) = files.read_manifest(folder)[1]
+    assert problem.message == "this is in a cache (CACHEDIR.TAG), which is no part of the plugin"
+    assert problem.hint == "copy it beside plugin.toml"
+
+
 def test_another_protocol_is_the_only_problem(room: Room) -> None:
     _, said = read(room, MANIFEST.replace("protocol = 1", "protocol = 2").replace("mode", "way"))
     assert said == (
@@ -345,6 +372,9 @@ def test_a_file_of_options_stays_in_the_folder(room: Room) -> None:
     assert "this leads out of the plugin's folder" in files.read_manifest(folder)[1][0].message
 
 
+CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# made by cargo\n"
+
+
 def test_the_digest_is_of_names_modes_and_contents(room: Room) -> None:
     folder = plugin_folder(room, "good-one")
     seen = [files.digest(folder)]
@@ -356,7 +386,12 @@ def test_the_digest_is_of_names_modes_and_contents(room: Room) -> None:
     (folder / "__pycache__").mkdir()
     (folder / "__pycache__" / "a.txt").write_text("x")
     (folder / "a.pyc").write_text("x")
+    (folder / "target").mkdir()
+    (folder / "target" / "CACHEDIR.TAG").write_text(CACHEDIR_TAG)
+    (folder / "target" / "debug").write_text("x")
     assert not changed()
+    (folder / "target" / "CACHEDIR.TAG").write_text("no tag, only called so")
+    assert changed()
     (folder / "run.sh").write_text("#!/bin/sh\n# \n")
     assert changed()
     (folder / "run.sh").chmod(0o644)

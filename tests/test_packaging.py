@@ -138,7 +138,7 @@ def tracked(folder: str) -> set[str]:
 def test_the_wheel_has_what_is_shipped_and_no_more(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    shipped = tracked("schemas") | tracked("plugins") | {"kast.toml.example"}
+    shipped = tracked("schemas") | tracked("plugins") | tracked("templates") | {"kast.toml.example"}
     package = {name for name in names if name.startswith("kastrun/")}
     assert package == {f"{SHIPPED}/{name}" for name in shipped} | tracked("kastrun")
     assert "kastrun/py.typed" in names
@@ -159,8 +159,9 @@ def test_what_may_be_executed_may_be_executed_in_the_wheel(wheel):
             if info.filename.startswith(SHIPPED)
         }
     executable = {name for name, mode in modes.items() if mode & 0o111}
-    assert executable == {name for name in tracked("plugins") if os.access(ROOT / name, os.X_OK)}
-    assert len(executable) >= 6
+    shipped = tracked("plugins") | tracked("templates")
+    assert executable == {name for name in shipped if os.access(ROOT / name, os.X_OK)}
+    assert len(executable) >= 9
 
 
 def test_the_sdist_has_what_a_packager_needs(built):
@@ -222,6 +223,16 @@ def test_the_installed_one_runs_a_plugin_of_the_users_own(python, tmp_path):
     assert (ran.returncode, "1 low" in ran.stdout) == (0, True), ran.stderr
     events = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
     assert [event["type"] for event in events] == ["run", "start", "finding", "result", "end"]
+
+
+def test_the_installed_one_makes_a_plugin_that_runs(python, tmp_path):
+    made = run(python, tmp_path, "-m", "kastrun", "plugins", "new", "mine", "--language", "python")
+    assert made.returncode == 0, made.stderr
+    with weak_site() as site:
+        target, port = "127.0.0.1", site.http_url.rsplit(":", 1)[1].strip("/")
+        command = ("-m", "kastrun", "plugins", "run", "mine", target, "--option", f"port={port}")
+        ran = run(python, tmp_path, *command)
+    assert (ran.returncode, "http.no-redirect" in ran.stdout) == (0, True), ran.stdout + ran.stderr
 
 
 def test_the_installed_one_runs_a_shipped_plugin(python, tmp_path):

@@ -211,6 +211,11 @@ def _plugins(parser: argparse.ArgumentParser) -> None:
         )
         _common(each)
         each.set_defaults(verb=_serves("plugins", function))
+    making = actions.add_parser("new", help="a working plugin of your own, in the language you like")
+    making.add_argument("name", metavar="NAME", help="its name, and its folder's")
+    making.add_argument("--language", metavar="LANGUAGE", help="bash, python, node, go or rust")
+    making.add_argument("--dir", default=".", metavar="DIR", help="where its folder goes (default: here)")
+    making.set_defaults(verb=_serves("plugins_new"))
     testing = actions.add_parser("test", help="does a plugin keep the protocol? every rule, offline")
     testing.add_argument(
         "folders", nargs="*", metavar="DIR", help="the plugin's folder, or its name (several may be)"
@@ -273,7 +278,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "resume": ("go on where a run stopped or was killed", _resume),
     "runs": ("list the runs that there are", _runs),
     "show": ("the summary of a run, from its journal", _show),
-    "plugins": ("the plugins: list, show, test, run", _plugins),
+    "plugins": ("the plugins: list, show, new, test, run", _plugins),
     "schema": ("print a JSON Schema, for editors and other programs", _schema),
     "settings": ("the settings, and where each comes from", _settings),
     "completion": ("print a shell's completion script", _completion),

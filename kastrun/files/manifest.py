@@ -6,15 +6,26 @@ Floor 3. What a manifest means is `kastrun.manifest`'s.
 from __future__ import annotations
 
 import os
+import shlex
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from kastrun import manifest
 from kastrun.files.toml import TomlFile, read_toml, why_unreadable
 from kastrun.manifest import Origin
 from kastrun.model import JsonObject, Plugin, Problem
 from kastrun.places import Notes
+
+_CACHE: Final = b"Signature: 8a477f597d28d172789f06886806bc55"
+"""How a `CACHEDIR.TAG` begins: the folder is some tool's own and can be made anew at any time."""
+
+_BUILDS: Final = {
+    "Makefile": "make",
+    "go.mod": "go build -o {program} .",
+    "Cargo.toml": "cargo build --release && cp target/release/{program} .",
+}
+"""What makes a program, by the file that says that it must be made."""
 
 
 def read_manifest(folder: str | Path, *, origin: Origin = "profile") -> tuple[Plugin | None, list[Problem]]:
@@ -45,7 +56,8 @@ def read_manifest(folder: str | Path, *, origin: Origin = "profile") -> tuple[Pl
 def digest(folder: Path) -> str:
     """SHA-256 over a folder's files: sorted relative paths, whether executable, and contents.
 
-    A symbolic link counts as where it points; `__pycache__` and `.pyc` do not count. Raises OSError.
+    A symbolic link counts as where it points; caches do not count: `__pycache__`, `.pyc`, and folders
+    with a CACHEDIR.TAG, as cargo's `target` is. Raises OSError.
     """
     total = sha256()
     for path in sorted(_files(folder)):
@@ -63,23 +75,44 @@ def digest(folder: Path) -> str:
 def _files(folder: Path) -> list[Path]:
     found: list[Path] = []
     for root, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name != "__pycache__"]
         here = Path(root)
+        folders[:] = [name for name in folders if not _is_cache(here / name)]
         found += [here / name for name in names if not name.endswith(".pyc")]
         found += [here / name for name in folders if (here / name).is_symlink()]
     return [path for path in found if path.is_symlink() or path.is_file()]
 
 
-def _program(folder: Path, name: str) -> str | None:
-    """Why ``./x`` cannot be started, None where it can."""
+def _is_cache(folder: Path) -> bool:
+    if folder.name == "__pycache__":
+        return True
+    tag = folder / "CACHEDIR.TAG"
+    return tag.is_file() and tag.read_bytes().startswith(_CACHE)
+
+
+def _program(folder: Path, name: str) -> tuple[str, str | None] | None:
+    """Why ``./x`` cannot be started and what to do about it, None where it can."""
     path = folder / name
     if not path.exists():
-        return "no such file in the plugin's folder"
+        return "no such file in the plugin's folder", _how_to_build(folder, path.name)
     if not path.resolve().is_relative_to(folder):
-        return "this leads out of the plugin's folder"
+        return "this leads out of the plugin's folder", None
     if not path.is_file():
-        return "this is no file"
-    return None if os.access(path, os.X_OK) else "this file is not executable"
+        return "this is no file", None
+    if any(_is_cache(each) for each in path.parents if each.is_relative_to(folder)):
+        return (
+            "this is in a cache (CACHEDIR.TAG), which is no part of the plugin",
+            "copy it beside plugin.toml",
+        )
+    return None if os.access(path, os.X_OK) else ("this file is not executable", f"chmod +x {name}")
+
+
+def _how_to_build(folder: Path, program: str) -> str | None:
+    """The command that makes the program, where the folder holds its source."""
+    for name, command in _BUILDS.items():
+        if (folder / name).is_file():
+            make = command.format(program=shlex.quote(program))
+            return f"build it: cd {shlex.quote(str(folder))} && {make}"
+    return None
 
 
 def _options_file(file: TomlFile, folder: Path, notes: Notes) -> JsonObject | None:

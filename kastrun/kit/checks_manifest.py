@@ -137,7 +137,8 @@ CHECKS: Final = (
         why="`exec` is started as it stands, without a shell. What lies outside the folder is not part "
         "of the plugin: "
         "it is not copied with it, and not in its digest.",
-        mend='Write `exec = ["./program"]`, put the file into the folder, and `chmod +x` it.',
+        mend='Write `exec = ["./program"]`, put the file into the folder (build it, where it must be built), '
+        "and `chmod +x` it.",
         judge=_judge_problems(_of_exec),
     ),
     Check(

@@ -1,0 +1,3 @@
+module kastrun-plugin
+
+go 1.18

@@ -81,7 +81,7 @@ DOORS = {"resources.py": "reads what was shipped"}
 OWN_ENTRIES = {
     "demo/__main__.py": "`python -m kastrun.demo` is a program of its own",
     "sandbox/begin.py": "a forked child that cannot become its program ends here",
-    "sandbox/namespaces.py": "the two processes that keep a job's namespaces end as its program ended",
+    "sandbox/namespaces.py": "the init of a job's namespaces ends when the last process in them has",
     "warden/launcher.py": "a forked warden ends here, in a process of its own",
     "warden/warden.py": "a bug in a warden is told to kastrun, which raises it",
 }

@@ -1,4 +1,4 @@
-"""`confine`: make this process what its orders say. Runs in the child, just before its program.
+"""`confine`: make this process, and all that it begets, what its orders say.
 
 Decides nothing. What goes wrong is an OSError: then there is no program, rather than one
 that is less confined than was promised.
@@ -7,26 +7,23 @@ that is less confined than was promised.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-from kastrun.sandbox import kernel, landlock, namespaces, privileges, seccomp
+from kastrun.sandbox import kernel, landlock, privileges, root, seccomp
 from kastrun.sandbox.orders import Orders
 
 
 def confine(orders: Orders, channel: int = -1) -> None:
-    """Hold this process to `orders`; call it in a single-threaded child that leads its session.
+    """Hold this process to `orders`, for good; with namespaces it was born in them.
 
-    With namespaces it returns in another process than it was called in. `channel` is a
-    socket's descriptor that takes the listener of the first filter. Raises OSError.
+    Call it in a child with one thread that leads its session. `channel` is a socket's
+    descriptor that takes the listener of the first filter. Raises OSError.
     """
     if orders.cgroup:
-        Path(orders.cgroup, "cgroup.procs").write_text("0", encoding="ascii")
-    Path("/proc/self/oom_score_adj").write_text(str(orders.oom_score_adj), encoding="ascii")
-    privileges.leave_groups()
+        kernel.write(orders.cgroup + "/cgroup.procs", b"0")
+    kernel.write("/proc/self/oom_score_adj", b"%d" % orders.oom_score_adj)
     if orders.namespaces:
-        namespaces.enter(orders)
-    else:
-        os.chdir(orders.work)
+        root.build(orders)
+    os.chdir(orders.work)
     privileges.limit(orders.rlimits)
     privileges.drop(orders.capabilities)
     if orders.landlock:
@@ -36,12 +33,15 @@ def confine(orders: Orders, channel: int = -1) -> None:
 
 
 def _lock(orders: Orders) -> None:
-    scratch = ("/tmp", "/dev/shm") if orders.namespaces else ()  # noqa: S108 - its own
-    made = [path for path, _ in orders.files]
+    read = ["/proc/self"]
+    write = [orders.work]
+    if orders.namespaces:
+        read = ["/proc", "/dev", *(path for path, _ in orders.files)]
+        write += ["/tmp", "/dev/shm"]  # noqa: S108 - its own
     landlock.restrict(
         orders.landlock,
-        read=(*orders.readable, *made, *(("/proc", "/dev") if orders.namespaces else ("/proc/self",))),
-        write=(orders.work, *scratch),
+        read=(*orders.readable, *read),
+        write=write,
         devices=orders.devices,
         own_tcp=orders.own_tcp,
     )

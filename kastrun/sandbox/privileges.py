@@ -5,6 +5,7 @@ Each is allowed to anybody who does it to itself; none can be undone by whoever 
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ _CAP_SETPCAP: Final = 8
 
 def leave_groups() -> None:
     """Out of every supplementary group, where we may; `docker` or `disk` would be a way out."""
-    if kernel.capabilities() >> _CAP_SETGID & 1:
+    if os.getgroups() and kernel.capabilities() >> _CAP_SETGID & 1:
         os.setgroups(())
 
 
@@ -32,24 +33,23 @@ def limit(rlimits: Iterable[tuple[int, int]]) -> None:
 
 def drop(kept: int) -> None:
     """Every capability but those of `kept`, from the bounding set too. Raises OSError."""
-    held = kernel.capabilities()
-    if held >> _CAP_SETPCAP & 1:
-        for number in _known():
-            if not kept >> number & 1:
-                kernel.prctl(kernel.PR_CAPBSET_DROP, number)
+    if kernel.capabilities() >> _CAP_SETPCAP & 1:
+        _bound(kept)
     kernel.set_capabilities(kept)
-    for number in _known():
+    for number in range(kept.bit_length()):
         if kept >> number & 1:
             kernel.prctl(kernel.PR_CAP_AMBIENT, kernel.PR_CAP_AMBIENT_RAISE, number)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
 
 
-def _known() -> Iterable[int]:
-    """The numbers of all capabilities that this kernel has."""
-    number = 0
-    try:
-        while kernel.prctl(kernel.PR_CAPBSET_READ, number) >= 0:
-            yield number
-            number += 1
-    except OSError:
-        return  # one past the last
+def _bound(kept: int) -> None:
+    """Nothing but `kept` can ever be gained, by whatever program. Goes on to the last that there is."""
+    for number in range(64):
+        if kept >> number & 1:
+            continue
+        try:
+            kernel.prctl(kernel.PR_CAPBSET_DROP, number)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return  # one past the last
+            raise

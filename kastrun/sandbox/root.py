@@ -1,7 +1,7 @@
 """A root of its own for a job: an empty tmpfs into which only what it may see is mounted.
 
-Runs as the init of new namespaces, once, and leaves the process in the job's folder with
-the old root out of reach. The trees are taken before the new root covers them.
+Runs as the init of new namespaces, once, and leaves the old root out of reach. The trees
+are taken before the new root covers them.
 """
 
 from __future__ import annotations
@@ -61,7 +61,6 @@ def build(orders: Orders) -> None:
     os.makedirs("proc", 0o755, exist_ok=True)
     kernel.mount("proc", "proc", "proc", _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, "")
     _enter()
-    os.chdir(orders.work)
 
 
 def _mount_scratch(orders: Orders) -> None:

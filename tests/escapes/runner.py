@@ -8,8 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from kastrun.sandbox import landlock
-from kastrun.sandbox.begin import begin
+from kastrun.sandbox import landlock, namespaces
+from kastrun.sandbox.begin import Begun, Command, begin
 from kastrun.sandbox.orders import Orders
 
 READABLE = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl")
@@ -50,11 +50,16 @@ def main() -> int:
     argv = [os.fsencode(word) for word in order["argv"]]
     if order["level"] == "off":
         os.chdir(order["work"])
-        pid = os.posix_spawn(argv[0], argv, os.environ, setsid=True)
+        begun = Begun(os.posix_spawn(argv[0], argv, os.environ, setsid=True), -1)
     else:
         environment = {b"PATH": b"/usr/bin:/bin", b"HOME": os.fsencode(order["work"])}
-        pid = begin(orders(order), argv[0], argv, environment, [os.dup(fd) for fd in (0, 1, 2)])
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        fds = [os.dup(fd) for fd in (0, 1, 2)]
+        begun = begin(orders(order), Command(argv[0], argv, environment, fds))
+    if begun.ended >= 0:
+        (status,) = namespaces.ENDED.unpack(os.read(begun.ended, namespaces.ENDED.size))
+    else:
+        status = os.waitpid(begun.pid, 0)[1]
+    code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 
 

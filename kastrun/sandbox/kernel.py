@@ -12,23 +12,10 @@ import signal
 import struct
 from typing import Any, Final
 
+from kastrun.sandbox.calls import NUMBERS
+
 SUPPORTED: Final = os.uname()[0] == "Linux" and os.uname()[4] == "x86_64"
 """Whether these numbers mean here what they say."""
-
-_NUMBERS: Final = {
-    "clone": 56,
-    "capget": 125,
-    "capset": 126,
-    "pivot_root": 155,
-    "seccomp": 317,
-    "open_tree": 428,
-    "move_mount": 429,
-    "close_range": 436,
-    "mount_setattr": 442,
-    "landlock_create_ruleset": 444,
-    "landlock_add_rule": 445,
-    "landlock_restrict_self": 446,
-}
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
@@ -56,7 +43,7 @@ _libc.syscall.restype = ctypes.c_long
 def call(name: str, *arguments: Any) -> int:
     """A system call by its name. Integers, bytes and None are passed as they are. Raises OSError."""
     passed = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
-    result: int = _libc.syscall(ctypes.c_long(_NUMBERS[name]), *passed)
+    result: int = _libc.syscall(ctypes.c_long(NUMBERS[name]), *passed)
     if result < 0:
         raise _failed(name)
     return result
@@ -71,7 +58,7 @@ def fork(flags: int) -> int:
         return os.fork()
     ctypes.pythonapi.PyOS_BeforeFork()
     pid: int = _libc.syscall(
-        ctypes.c_long(_NUMBERS["clone"]), ctypes.c_long(flags | signal.SIGCHLD), 0, 0, 0, 0
+        ctypes.c_long(NUMBERS["clone"]), ctypes.c_long(flags | signal.SIGCHLD), 0, 0, 0, 0
     )
     if pid == 0:
         ctypes.pythonapi.PyOS_AfterFork_Child()

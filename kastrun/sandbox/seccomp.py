@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kastrun.sandbox import kernel
+from kastrun.sandbox.filters import HANDOVER
 
 _SET_MODE_FILTER: Final = 1
 _NEW_LISTENER: Final = 1 << 3
@@ -41,7 +42,7 @@ def _listening(code: bytes) -> int:
 
 def _hand_over(listener: int, channel: int) -> None:
     with socket.socket(fileno=os.dup(channel)) as out:
-        socket.send_fds(out, [b"L"], [listener])
+        socket.send_fds(out, [b"L"], [listener], HANDOVER)
     os.close(listener)
 
 

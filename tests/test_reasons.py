@@ -37,6 +37,8 @@ def tables(names: list[str]) -> dict[str, str]:
     own = dict.fromkeys(names, "")
     for name in ("tells-all", "tells-badly"):
         own[name] = 'options = { token = { env = "ZOO_TOKEN" } }'
+    for name in ("shuts-ears", "half-reads"):  # more than a pipe holds
+        own[name] = f'options = {{ words = "{"w" * 200_000}" }}'
     own["looks-around"] = 'grant = ["env:ZOO_PASSED", "env:ZOO_ABSENT"]'
     return own
 
@@ -82,13 +84,14 @@ def check_failure(failure: dict[str, Any] | None, wanted: dict[str, Any], folder
         return
     assert failure is not None
     told = dict(failure)
-    assert told.pop("hint")
-    assert Path(told.pop("argv")[0]).parent == folder
+    started = tomllib.loads((folder / "plugin.toml").read_text(encoding="utf-8"))["plugin"]["exec"]
+    assert told.pop("argv") == [word.replace("./", f"{folder}/") for word in started]
     for key in wanted.get("varies", ()):
         told.pop(key, None)
+    usual = {"hint": FAILURES[wanted["reason"]].hint} if "reason" in wanted else {}
     assert told == {
         key: value.replace("{folder}", str(folder)) if isinstance(value, str) else value
-        for key, value in wanted["failure"].items()
+        for key, value in (usual | wanted["failure"]).items()
     }
 
 
@@ -192,7 +195,6 @@ def test_artifacts_are_hashed_and_moved(zoo: Ran) -> None:
     assert files["empty.bin"]["sha256"].startswith("e3b0c44298fc1c14")
     kept = zoo.folder / "artifacts" / told["job"]
     assert (kept / "deep/announced.txt").read_text() == "hello"
-    assert sorted(path.name for path in (zoo.folder / "artifacts").iterdir()) == [told["job"]]
 
 
 # what a plugin is given

@@ -29,6 +29,13 @@ _JSON_NAMES: Final = {
     "`object`": "an object",
 }
 _CODE_NAMES: Final = re.compile("|".join(map(re.escape, sorted(_JSON_NAMES, key=len, reverse=True))))
+_PASTED: Final = "build messages with a JSON encoder (json.dumps, jq), never by pasting text into one"
+_BEGINNINGS: Final = {
+    b"{'": "JSON wants double quotes: print json.dumps(message), not the dict itself",
+    b"{\0": "print UTF-8: this looks like UTF-16",
+    b"[{": "print each message on a line of its own, not a list of them",
+    b"\xef\xbb\xbf": "a byte order mark may open the output, and stand nowhere else: print without one",
+}
 _PRETTY: Final = frozenset({b"{", b"[", b"}", b"]", b"},", b"],"})
 
 
@@ -47,16 +54,19 @@ def plain(reason: str, message: str) -> Refused:
 
 def bad_json(line: bytes, why: str) -> Refused:
     """`line` could not be read as one JSON object, for the cause `why`."""
-    start = line.strip()[:2]
-    if line.strip() in _PRETTY or (start[:1] == b'"' and line.rstrip().endswith(b",")):
-        hint = "a message is one line: print compact JSON (json.dumps without indent, jq -c)"
-    elif start == b"{'":
-        hint = "JSON wants double quotes: print json.dumps(message), not the dict itself"
-    elif start[:1] == b"{":
-        hint = FAILURES["bad_json"].hint
-    else:
-        hint = _STDERR
-    return Refused("bad_json", f"this line is not a message: {why}", hint)
+    return Refused("bad_json", f"this line is not a message: {why}", _json_hint(line.strip(), why))
+
+
+def _json_hint(line: bytes, why: str) -> str:
+    """What whoever printed such a line most likely did; beginnings tell."""
+    if line in _PRETTY or (line.startswith(b'"') and line.endswith(b",")):
+        return "a message is one line: print compact JSON (json.dumps without indent, jq -c)"
+    for start, hint in _BEGINNINGS.items():
+        if line.startswith(start):
+            return hint
+    if not line.startswith(b"{"):
+        return _STDERR
+    return _PASTED if why.startswith("Invalid ") else FAILURES["bad_json"].hint
 
 
 def unknown_type(name: str) -> Refused:

@@ -1,0 +1,4 @@
+#!/bin/bash
+read -r job
+(kill -KILL $BASHPID)
+exit $?

@@ -1,0 +1,2 @@
+#!/usr/bin/awk -f
+END { print "{\"type\":\"log\",\"level\":\"info\",\"message\":\"a\tb\"}" }

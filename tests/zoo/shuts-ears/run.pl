@@ -1,0 +1,3 @@
+#!/usr/bin/perl
+close STDIN;
+print qq({"type":"done","status":"ok"}\n);

@@ -6,20 +6,32 @@ of it. Whoever adds an animal adds one file, and no test.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from zoo_runs import ZOO, Ran, build, copy_zoo, kastrun, left_over, run, write_profile
+from zoo_runs import (
+    LIMIT_S,
+    ZOO,
+    Ran,
+    build,
+    copy_zoo,
+    environment,
+    finished,
+    write_profile,
+)
 
 from kastrun.protocol.reasons import FAILURES, SKIPS, WARNINGS
 
 TOKEN = "s3cret-tökèn/value"
-ALONE = {"counts-itself", "waits", "holds-on", "slow-probe", "ghost", "second-time"}
-"""Animals that other tests run: they wait for a signal, or are told apart by nothing."""
+ALONE = {"counts-itself", "waits", "holds-on", "slow-probe", "ghost", "second-time", "lends-out", "eager"}
+"""Animals that have a test of their own: they wait for a signal, say, or need a friend."""
 IN_C = {folder.parent.name for folder in ZOO.glob("*/run.c")}
 ANIMALS = sorted(path.parent.name for path in ZOO.glob("*/expect.toml"))
 NOT_HERE = {
@@ -57,7 +69,18 @@ def zoo(home: Path) -> Ran:
     if compilers:
         build(folder)
     profile = write_profile(home, tables(names), zoo=folder, top="max_workers = 8")
-    return run(home, profile, "-v", env={"ZOO_TOKEN": TOKEN, "ZOO_PASSED": "through", "ZOO_KEPT_OUT": "x"})
+    watcher = Path(__file__).with_name("watch_descriptors.py")
+    done = subprocess.run(
+        [sys.executable, str(watcher), str(home / "descriptors.json"), str(profile), "-v", "-o", "out"],
+        cwd=home,
+        env=environment(home, ZOO_TOKEN=TOKEN, ZOO_PASSED="through", ZOO_KEPT_OUT="x"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT_S,
+        check=False,
+    )
+    return finished(home / "out", done.returncode, done.stdout, done.stderr)
 
 
 def expected(name: str) -> dict[str, Any]:
@@ -104,10 +127,17 @@ def test_no_reason_and_no_warning_lacks_an_animal() -> None:
     assert skipped == SKIPS.keys() - {"out_of_scope", "requires_missing", "upstream_failed"}
 
 
+def test_kastrun_has_the_descriptors_that_it_began_with(zoo: Ran, home: Path) -> None:
+    held = json.loads((home / "descriptors.json").read_text())
+    assert held["after"] == held["before"]
+
+
 def test_the_run_is_incomplete_and_counts_everything(zoo: Ran) -> None:
     assert zoo.code == 3
     assert zoo.summary is not None
     coverage = zoo.summary["coverage"]
+    unfinished = [result for result in zoo.of("result") if result["status"] in {"fail", "partial"}]
+    assert zoo.summary["findings"]["incomplete"] == sum(each["counts"]["finding"] for each in unfinished)
     assert (
         coverage["planned"] == coverage["ok"] + coverage["partial"] + coverage["failed"] + coverage["skipped"]
     )
@@ -130,6 +160,12 @@ def test_unknown_fields_are_kept_apart_and_warned_about_once(zoo: Ran) -> None:
     assert first["extra"] == {"severitty": "high", "x_own": [1, 2]}
     assert second["extra"] == {"x_own": True}
     assert first["severity"] == "low"
+
+
+def test_unknown_fields_within_a_field_are_kept_at_their_place(zoo: Ran) -> None:
+    (finding,) = zoo.of("finding", "unknown-inside")
+    assert finding["location"] == {"host": "h"}
+    assert finding["extra"] == {"location": {"colum": 3, "x_col": 4}}
 
 
 def test_a_type_of_its_own_is_stored_unread(zoo: Ran) -> None:
@@ -156,9 +192,20 @@ def test_logs_past_ten_a_second_are_dropped_and_counted(zoo: Ran) -> None:
     assert len(zoo.of("log", "chatty")) == counts["log"]
 
 
+def test_heartbeats_past_ten_a_second_are_dropped_and_counted(zoo: Ran) -> None:
+    assert zoo.result("beats-fast")["counts"]["dropped"] in {480, 490}
+
+
+def test_the_five_warnings_come_with_what_was_said(zoo: Ran) -> None:
+    (finding,) = zoo.of("finding", "five-warnings")
+    assert (finding["title"], finding["extra"]) == ("caf\ufffd", {"severitty": "high"})
+
+
 def test_hostile_bytes_become_the_replacement_character(zoo: Ran) -> None:
     titles = {finding["rule"]: finding["title"] for finding in zoo.of("finding", "broken-utf8")}
     assert titles == {"bytes": "a\ufffdb", "surrogate": "a\ufffdb", "nul": "a\ufffdb"}
+    (banner,) = zoo.of("x-banner")
+    assert banner["data"] == {"type": "x-banner", "caf\ufffd": {"a\ufffdb": "\ufffd\ufffd"}}
 
 
 def test_head_and_tail_of_stderr_are_kept(zoo: Ran) -> None:
@@ -174,12 +221,13 @@ def test_all_that_came_before_a_breach_is_kept(zoo: Ran) -> None:
 
 
 def test_nothing_is_taken_after_the_first_breach(zoo: Ran) -> None:
-    for name in ("prints", "after-done"):
+    for name in ("prints", "after-done", "breach-and-crash", "breach-and-heirs", "grumbles"):
         assert [finding["rule"] for finding in zoo.of("finding", name)] == ["r1"]
 
 
 def test_the_grace_is_used_for_records(zoo: Ran) -> None:
-    assert [finding["rule"] for finding in zoo.of("finding", "graceful")] == ["r1", "r2"]
+    for name in ("graceful", "last-will"):  # said by its leader, and by what its leader left
+        assert [finding["rule"] for finding in zoo.of("finding", name)] == ["r1", "r2"]
 
 
 def test_a_flood_and_a_grandchild_do_not_hold_up_the_end(zoo: Ran) -> None:
@@ -195,6 +243,17 @@ def test_artifacts_are_hashed_and_moved(zoo: Ran) -> None:
     assert files["empty.bin"]["sha256"].startswith("e3b0c44298fc1c14")
     kept = zoo.folder / "artifacts" / told["job"]
     assert (kept / "deep/announced.txt").read_text() == "hello"
+
+
+def test_artifacts_of_a_job_that_failed_are_kept(zoo: Ran) -> None:
+    (event,) = zoo.of("artifact", "gives-and-fails")
+    assert (zoo.folder / "artifacts" / event["job"] / "part.txt").read_text() == "hello"
+
+
+def test_a_file_is_taken_when_nobody_can_write_to_it_any_more(zoo: Ran) -> None:
+    (event,) = zoo.of("artifact", "still-writes")
+    content = (zoo.folder / "artifacts" / event["job"] / "growing.txt").read_bytes()
+    assert (event["size"], event["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
 
 
 # what a plugin is given
@@ -277,41 +336,3 @@ def test_no_escape_of_a_plugin_reaches_the_terminal(zoo: Ran) -> None:
     assert "paints" in shown
     assert [character for character in shown if character < " " and character != "\n"] == []
     assert not any(character in shown for character in "\x7f\x9b\u202e")
-
-
-# alone
-
-
-def test_a_daemon_that_wiped_its_environment_dies_with_its_job(tmp_path: Path) -> None:
-    ran = run(tmp_path, write_profile(tmp_path, ["ghost"]))
-    assert (ran.code, ran.result("ghost")["warnings"]) == (0, ["leaked_process"])
-    assert left_over(ZOO / "ghost", set()) == []
-
-
-def test_a_missing_program_may_be_skipped(tmp_path: Path) -> None:
-    ran = run(tmp_path, write_profile(tmp_path, {"needy": 'if_missing = "skip"', "ok-sh": ""}))
-    result = ran.result("needy")
-    assert (result["status"], result["reason"]) == ("skipped", "requires_missing")
-    assert (
-        result["message"] == "the program no-such-scanner is not installed (apt-get install no-such-package)"
-    )
-    assert result["failure"] is None
-    assert ran.code == 0
-
-
-def test_without_a_plugins_table_what_cannot_run_is_left_out_and_named(tmp_path: Path) -> None:
-    folder = copy_zoo(tmp_path / "zoo", ["needy", "ok-sh", "active", "counts-itself", "looks-around"])
-    (folder / "looks-around" / "plugin.toml").write_text(
-        (folder / "looks-around" / "plugin.toml").read_text().split("[sandbox]")[0]
-    )
-    (folder / "ok-sh" / "plugin.toml").write_text("[plugin]\nname = 7\n")
-    plan = json.loads(kastrun(tmp_path, "plan", "--json", write_profile(tmp_path, zoo=folder)).stdout)
-    why = {out["plugin"]: (out["reason"], out["message"]) for out in plan["left_out"] if out["plugin"]}
-    assert why["active"] == ("mode", "it is active, and the profile's mode is passive")
-    assert why["needy"][0] == "requires_missing"
-    assert why["counts-itself"] == (
-        "options_invalid",
-        "it needs the option `file`: name it in the profile as [plugins.counts-itself]",
-    )
-    assert why["ok-sh"][0] == "manifest_invalid"
-    assert "looks-around" in {job["plugin"] for job in plan["jobs"]}

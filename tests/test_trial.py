@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from kastrun import files
 from kastrun.errors import UsageError
 from kastrun.model import Http, Plugin
 from kastrun.trial import Chunk, Trial, complete, read_options, target_for, workshop
+from kastrun.workspace import Place, clear_place
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -149,12 +151,38 @@ async def test_many_at_once_do_not_end_each_other(make: Make) -> None:
     assert statuses == ["ok"] * 12
 
 
+async def test_others_go_on_while_a_folder_is_removed(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    removing, go_on = threading.Event(), threading.Event()
+
+    def held_up(place: Place) -> None:
+        removing.set()
+        assert go_on.wait(60)
+        clear_place(place)
+
+    monkeypatch.setattr("kastrun.engine.run.clear_place", held_up)
+    trial = make(f'[ -z "$LITTER" ] || mkdir litter\n{DONE}')
+    with workshop() as shop:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(shop.run, replace(trial, environment={"LITTER": "1"}))
+            await trio.to_thread.run_sync(removing.wait, 60)
+            assert (await shop.run(trial)).ended.status == "ok"
+            go_on.set()
+
+
 async def test_a_program_that_cannot_be_started_is_a_result(make: Make) -> None:
     trial = make(DONE)
     Path(trial.plugin.folder, "run").write_text("#!/no/such/interpreter\n")
     with workshop() as shop:
         tried = await shop.run(trial)
+        Path(trial.plugin.folder, "run").chmod(0o644)
+        forbidden = await shop.run(trial)
     assert (tried.ended.reason, tried.exit, tried.chunks) == ("spawn_failed", None, ())
+    assert tried.ended.failure and tried.ended.failure.hint.endswith(
+        "the interpreter that its first line names?"
+    )
+    assert forbidden.ended.failure and forbidden.ended.failure.hint.startswith(
+        "make it executable: chmod +x /"
+    )
 
 
 async def test_an_abandoned_plugin_ends_or_is_ended(make: Make, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_an_untouched_folder_is_the_next_jobs(folder: Path) -> None:
     first = places.take(str(folder), "j1")
     before = os.stat(first.home).st_ino
     assert places.sees_untouched(first)
-    places.give_back(first)
+    assert places.keep(first)
     second = places.take(str(folder), "j2")
     assert second.home == f"{folder}/work/j2"
     assert os.stat(second.home).st_ino == before
@@ -217,7 +217,8 @@ def test_a_folder_that_was_used_is_no_other_jobs(leave: Callable[[Path], None], 
     first = places.take(str(folder), "j1")
     leave(Path(first.home))
     assert not places.sees_untouched(first)
-    places.give_back(first)
+    assert not places.keep(first)
+    clear_place(first)
     assert not os.path.lexists(first.home)
     second = places.take(str(folder), "j2")
     assert sorted(os.listdir(second.home)) == ["artifacts", "inputs.jsonl"]
@@ -225,17 +226,16 @@ def test_a_folder_that_was_used_is_no_other_jobs(leave: Callable[[Path], None], 
     assert Path(second.inputs).read_bytes() == b""
 
 
-def test_a_folder_that_nobody_looked_at_is_removed(folder: Path) -> None:
+def test_a_folder_that_nobody_looked_at_is_not_kept(folder: Path) -> None:
     places = Places()
-    places.give_back(places.take(str(folder), "j1"))
-    assert os.listdir(folder / "work") == []
+    assert not places.keep(places.take(str(folder), "j1"))
 
 
 def test_what_was_kept_is_removed_at_the_end(folder: Path) -> None:
     places = Places()
     for place in [places.take(str(folder), name) for name in ("j1", "j2")]:
         assert places.sees_untouched(place)
-        places.give_back(place)
+        assert places.keep(place)
     places.clear()
     assert os.listdir(folder / "work") == []
 

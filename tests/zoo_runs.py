@@ -32,18 +32,19 @@ _MOST_LINES = 400  # of one type are held against the schema: the next fifty tho
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """A run that is over: exit code, both streams, the journal's events, run.json (None without one)."""
+    """A run that is over: exit code, both streams, the journal's events (also by type), run.json if any."""
 
     code: int
     stdout: str
     stderr: str
     folder: Path
     events: list[dict[str, Any]] = field(repr=False)
+    kinds: dict[str, list[dict[str, Any]]] = field(repr=False)
     summary: dict[str, Any] | None = field(repr=False)
 
     def of(self, kind: str, plugin: str | None = None) -> list[dict[str, Any]]:
         """The events of a type, perhaps of one plugin only."""
-        return [e for e in self.events if e["type"] == kind and plugin in {None, e.get("plugin")}]
+        return [event for event in self.kinds.get(kind, ()) if plugin in {None, event.get("plugin")}]
 
     def result(self, plugin: str) -> dict[str, Any]:
         """The one result of a plugin that had one job."""
@@ -113,6 +114,9 @@ def finished(folder: Path, code: int, stdout: str, stderr: str, *, complete: boo
     """What a run left in `folder`, checked."""
     assert (folder / "journal.jsonl").exists(), f"exit {code}, no journal: {stderr}"
     events = read_journal(folder)
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        kinds.setdefault(event["type"], []).append(event)
     summary = folder / "run.json"
     ran = Ran(
         code=code,
@@ -120,6 +124,7 @@ def finished(folder: Path, code: int, stdout: str, stderr: str, *, complete: boo
         stderr=stderr,
         folder=folder,
         events=events,
+        kinds=kinds,
         summary=json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else None,
     )
     check(ran, complete=complete)

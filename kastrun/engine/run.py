@@ -9,6 +9,7 @@ more tasks than workers, for a million jobs too.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -30,7 +31,7 @@ from kastrun.launch import Station
 from kastrun.model import Job, Status
 from kastrun.process import Family
 from kastrun.ready import ReadyQueue, Waiting
-from kastrun.workspace import BadArtifact, Places, harvest, has_artifacts
+from kastrun.workspace import BadArtifact, Places, clear_place, harvest, has_artifacts
 
 _encode = msgspec.json.encode
 Allowed = Callable[[Job], Awaitable[Cause | None]]
@@ -137,7 +138,9 @@ class Engine:
             cause = Cause("options_invalid", error.message, error.hint)
             return self._decline(job, "fail", cause, ready, emit)
         finally:
-            self.places.give_back(place)
+            if not self.places.keep(place):
+                with trio.CancelScope(shield=True):
+                    await trio.to_thread.run_sync(clear_place, place)
 
     async def _until_ended(self, life: Life, ready: float, emit: Emit) -> Status:
         """Live it and send the result, before a cancellation goes on too."""
@@ -237,8 +240,8 @@ def _event(fact: JobStarted | JobEnded) -> Batch:
 def _not_started(argv: tuple[str, ...], error: OSError) -> Cause:
     what = error.strerror or str(error)
     hint = None
-    if isinstance(error, FileNotFoundError):
+    if error.errno == errno.ENOENT:
         hint = f"is {argv[0]} there, and the interpreter that its first line names?"
-    elif isinstance(error, PermissionError):
+    elif error.errno in {errno.EACCES, errno.EPERM}:
         hint = f"make it executable: chmod +x {argv[0]}"
     return Cause("spawn_failed", f"{argv[0]} cannot be started: {what}", hint)

@@ -50,4 +50,4 @@ def test_reasons_and_warnings_are_earned_by_those_that_it_names() -> None:
     for told, cell in table.items():
         names, word = WORD.findall(cell), WORD.sub(r"\1", told)
         if names != earned[word]:
-            assert names and all(name.startswith("test_") for name in names) or word in NO_WAY, word
+            assert (names and all(name.startswith("test_") for name in names)) or word in NO_WAY, word

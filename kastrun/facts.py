@@ -80,6 +80,16 @@ class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
     tags: list[str]
 
 
+class Void(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="void"):
+    """A resume took back what the journal has of one job up to here: a damaged line was among it, or
+    the plan has no such job any more (its plugin, options or target have changed).
+    """
+
+    job: str
+    reason: Literal["damaged", "not_planned"]
+    at: str
+
+
 class RunEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="end"):
     """The run is over; `counts` is the number of jobs by status, `cause` what interrupted it.
     Without this event the run was killed, or still goes on.

@@ -31,6 +31,10 @@ class Inputs:
         with self._file(job_id).open("ab") as file:
             file.writelines(line + b"\n" for line in lines)
 
+    def forget(self, job_id: str) -> None:
+        """The job begins anew: what an attempt before it found is found again, or is not there."""
+        self._file(job_id).unlink(missing_ok=True)
+
     def write(self, path: str, job_ids: Iterable[str], consumes: Collection[str]) -> None:
         """Write to `path` those assets of `job_ids` whose kind is among ``asset:KIND`` of `consumes`."""
         with open(path, "ab") as target:

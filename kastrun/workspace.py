@@ -55,7 +55,7 @@ def make_run_folder(path: Path) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(path.iterdir()):
-            going_on = (path / "journal.jsonl").is_file()
+            going_on = (path / "journal.jsonl").is_file() and (path / "profile.toml").is_file()
             raise UsageError(
                 f"the output folder {path} exists and is not empty",
                 hint="name another with --output"
@@ -73,17 +73,20 @@ def make_run_folder(path: Path) -> Path:
 
 def clear_work(run_folder: Path) -> None:
     """Remove what jobs left in `work`, if a crash or a job that could not be cleared left anything."""
-    work = run_folder / "work"
-    with suppress(OSError):  # what cannot be removed harms no result, and the run is over
-        if os.path.lexists(work):
-            _raze(str(work))
+    for work in (run_folder / "work", *run_folder.glob(".work-*")):
+        with suppress(OSError):  # what cannot be removed harms no result, and the run is over
+            if os.path.lexists(work):
+                _raze(str(work))
 
 
 def reopen_run_folder(path: Path) -> Path:
     """The folder of an earlier start, without what its jobs left in `work`. Raises UsageError."""
-    clear_work(path)
+    work = path / "work"
     try:
-        (path / "work").mkdir(mode=0o700)
+        if os.path.lexists(work):  # out of the way first: a job that outlived a kill may still write there
+            work.rename(path / f".work-{secrets.token_hex(4)}")
+        clear_work(path)
+        work.mkdir(mode=0o700)
     except OSError as error:
         raise UsageError(
             f"cannot write to the run folder {path}: {error.strerror}", hint="is it yours, and is there room?"

@@ -144,7 +144,7 @@ def test_a_run_under_way_is_shown_and_cannot_be_resumed(tmp_path: Path) -> None:
     assert "note: this run is still going on; what follows is what it has so far" in shown.stderr
     resumed = kastrun(tmp_path, "resume", "out")
     assert resumed.returncode == 2
-    assert "still going on" in resumed.stderr
+    assert f"is being written by process {going.process.pid}" in resumed.stderr
     again = kastrun(tmp_path, "scan.toml", "-o", "out")
     assert again.returncode == 2
     assert "error: the output folder out exists and is not empty" in again.stderr

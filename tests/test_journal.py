@@ -178,10 +178,11 @@ def test_one_that_is_not_there_says_so(tmp_path: Path) -> None:
 
 
 def test_one_without_a_run_says_so(tmp_path: Path) -> None:
-    (tmp_path / "journal.jsonl").write_bytes(b'{"seq":1,"ty')
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b'{"seq":1,"ty')
     with pytest.raises(JournalError, match="holds no run") as raised:
-        replay(tmp_path)
-    assert raised.value.hint == "it stopped before the run began: run it again"
+        replay(path)
+    assert raised.value.hint == f"it stopped before the run began: `kastrun resume {tmp_path}` begins it"
 
 
 def test_a_second_writer_is_told_who_holds_it(path: Path) -> None:

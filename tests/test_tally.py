@@ -207,7 +207,20 @@ def test_kinds_levels_and_warnings_cannot_fill_the_memory() -> None:
     assert len(tally.assets) == 201
     assert tally.assets["other"] == 800
     assert tally.warnings["stdin_unread"] == 1
-    assert tally.artifacts == 1
+    assert tally.artifacts == {"nmap": 1}
+
+
+@pytest.mark.parametrize("between", [[], [ended("j", "fail", "oom", warnings=("utf8_replaced",))]])
+def test_what_an_attempt_counted_is_counted_anew_by_the_next(between: list[Fact]) -> None:
+    tally = folded(started(1))
+    for fact in [*between, started(1), ended("j", warnings=("utf8_replaced",))]:
+        tally.apply(start("j"))
+        tally.asset("j", "nmap", "a.example", "service", "22")
+        tally.log("j", "warn", "slow")
+        tally.artifact("j", "nmap", "shot.png")
+        tally.apply(fact)
+    counted = (tally.assets, tally.logs, tally.artifacts, tally.warnings)
+    assert counted == ({"service": 1}, {"warn": 1}, {"nmap": 1}, {"utf8_replaced": 1})
 
 
 def test_the_duration_runs_with_the_clock_until_the_end() -> None:

@@ -61,7 +61,8 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
         make_run_folder(tmp_path / "run")
     assert raised.value.message == f"the output folder {tmp_path}/run exists and is not empty"
     assert raised.value.hint == "name another with --output"
-    (tmp_path / "run" / "journal.jsonl").touch()
+    for name in ("journal.jsonl", "profile.toml"):
+        (tmp_path / "run" / name).touch()
     with pytest.raises(UsageError) as raised:
         make_run_folder(tmp_path / "run")
     assert raised.value.hint is not None

@@ -8,7 +8,7 @@ import sys
 from kastrun import intent, record, scan, settings, workspace
 from kastrun.cli import common, run
 from kastrun.errors import UsageError
-from kastrun.journal.writer import held
+from kastrun.journal import Journal
 from kastrun.profile import Overrides
 
 
@@ -20,19 +20,16 @@ def serve(options: argparse.Namespace) -> int:
     profile = folder / record.PROFILE
     if not profile.is_file():
         raise UsageError(f"{folder} has no {record.PROFILE}, so nobody knows what was planned")
-    if held(folder / record.JOURNAL):
-        raise UsageError(f"the run {folder} is still going on", hint="wait for it, or stop it with Ctrl-C")
-    chosen = settings.load()
-    loaded = intent.load(
-        str(profile), Overrides(), settings_dirs=chosen.plugin_dirs, max_workers=chosen.max_workers
-    )
-    earlier, damage = record.earlier(folder, retry_failed=options.retry_failed)
-    for each in damage:
-        if not each.torn:
-            sys.stderr.write(f"warning: a line of the journal, at byte {each.offset}, cannot be read\n")
-    workspace.reopen_run_folder(folder)
-    try:
-        ended = trio.run(scan.run, loaded, folder, run.screen(options), sys.argv[1:], earlier)
-        return run.finish(ended, options)
-    finally:
-        workspace.clear_work(folder)
+    with Journal(folder / record.JOURNAL) as journal:  # whoever comes second is told who holds it
+        chosen = settings.load()
+        loaded = intent.load(
+            str(profile), Overrides(), settings_dirs=chosen.plugin_dirs, max_workers=chosen.max_workers
+        )
+        record.clear_unfinished(folder)
+        workspace.reopen_run_folder(folder)
+        try:
+            going_on = scan.Resume(retry_failed=options.retry_failed)
+            ended = trio.run(scan.run, loaded, journal, run.screen(options), sys.argv[1:], going_on)
+            return run.finish(ended, options)
+        finally:
+            workspace.clear_work(folder)

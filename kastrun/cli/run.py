@@ -11,6 +11,7 @@ from pathlib import Path
 from kastrun import record, scan, workspace
 from kastrun.cli import common, failure, plan
 from kastrun.intent import Intent
+from kastrun.journal import Journal
 from kastrun.terminal import Screen, open_screen, print_summary
 
 
@@ -26,12 +27,13 @@ def into(intent: Intent, folder: Path, options: argparse.Namespace) -> int:
     """Run an intent into a new folder, show how it goes and how it went."""
     import trio
 
-    try:
-        intent = intent.keep_stdin(folder)
-        record.write_profile(folder, intent.profile)
-        return finish(trio.run(scan.run, intent, folder, screen(options), sys.argv[1:]), options)
-    finally:
-        _tidy(folder)
+    with Journal(folder / record.JOURNAL) as journal:  # from here on the folder is this process's alone
+        try:
+            intent = intent.keep_stdin(folder)
+            record.write_profile(folder, intent.profile)
+            return finish(trio.run(scan.run, intent, journal, screen(options), sys.argv[1:]), options)
+        finally:
+            _tidy(folder, journal)
 
 
 def screen(options: argparse.Namespace) -> Screen:
@@ -112,11 +114,11 @@ def shown(folder: Path) -> str:
         return str(folder)
 
 
-def _tidy(folder: Path) -> None:
+def _tidy(folder: Path, journal: Journal) -> None:
     """Nothing of a run that never began, and no work folder of one that ended."""
     workspace.clear_work(folder)
-    if not (folder / record.JOURNAL).exists():
-        for name in (record.PROFILE, "targets-stdin.txt"):
+    if journal.empty:
+        for name in (record.JOURNAL, record.PROFILE, "targets-stdin.txt"):
             (folder / name).unlink(missing_ok=True)
         try:
             folder.rmdir()

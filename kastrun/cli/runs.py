@@ -31,11 +31,15 @@ def serve(options: argparse.Namespace) -> int:
 def _row(folder: Path) -> JsonObject:
     """One run, folded from its journal: `run.json` may be missing where it was killed."""
     row: JsonObject = {"name": folder.parent.name, "run": folder.name, "folder": str(folder)}
+    journal = folder / record.JOURNAL
     try:
-        tally, damage = record.replay(folder)
+        running = held(journal)
+        if running and not journal.stat().st_size:
+            return row | {"status": "starting"}
+        replayed = record.replay(journal)
     except KastError as error:
         return row | {"status": "unreadable", "error": error.message}
-    running = held(folder / record.JOURNAL)
+    tally = replayed.tally
     status = "running" if running else tally.end.status if tally.end else "killed"
     return row | {
         "status": status,
@@ -44,13 +48,15 @@ def _row(folder: Path) -> JsonObject:
         "coverage": coverage(tally).sentence(),
         "findings": tally.severities(),
         "exit_code": None if running else record.exit_of(tally).code,
-        "damaged": any(not each.torn for each in damage),
+        "damaged": any(not each.torn for each in replayed.damage),
     }
 
 
 def _line(row: JsonObject) -> str:
     if row["status"] == "unreadable":
         return f"{row['name']:<16} {row['run']:<18} unreadable: {clean(row['error'])}\n"
+    if row["status"] == "starting":
+        return f"{clean(row['name']):<16} {row['run']:<18} starting\n"
     findings = " ".join(f"{count} {severity}" for severity, count in row["findings"].items()) or "no findings"
     exit_code = "" if row["exit_code"] is None else f", exit {row['exit_code']}"
     return (

@@ -1,10 +1,10 @@
-"""The run: which job starts next, and how many at once.
+"""The run: which job starts next, how many at once, and one drain that owns the sinks.
 
-One nursery holds the jobs, and is what a stop cancels. What they witnessed goes to the sink
-by a plain call: nothing can come between an event and the journal, no cancellation either, and
-a slow disk pushes back, through the pipes, to the plugin. The token of the CapacityLimiter is
-taken in the parent, before a job's task exists: jobs start in order, and there are never
-more tasks than workers, for a million jobs too.
+Two nurseries. The outer holds `_drain`, the only one to touch the sinks; the inner holds
+the jobs and is what a stop cancels. Jobs send batches through a channel without a buffer,
+so a slow disk pushes back, through the pipes, to the plugin. The token of the
+CapacityLimiter is taken in the parent, before a job's task exists: jobs start in order,
+and there are never more tasks than workers, for a million jobs too.
 """
 
 from __future__ import annotations
@@ -66,12 +66,27 @@ class Engine:
 
     async def run(self) -> JournalError | None:
         """Run every job; why the sinks gave up, if they did. Nothing is left running in any case."""
-        mouth = _Mouth(self.sink, self.control)
+        send, receive = trio.open_memory_channel[Batch](0)
+        failures: list[JournalError] = []
         try:
-            await self._run_jobs(mouth.emit)
+            async with trio.open_nursery() as outer:
+                outer.start_soon(self._drain, receive, failures)
+                async with send:
+                    await self._run_jobs(send.send)
         finally:
             self.places.clear()
-        return mouth.failure
+        return failures[0] if failures else None
+
+    async def _drain(self, receive: trio.MemoryReceiveChannel[Batch], failures: list[JournalError]) -> None:
+        """Own the sinks. When they fail, end the jobs at once, and let what they still send go by."""
+        async with receive:
+            async for batch in receive:
+                if not failures:
+                    try:
+                        self.sink(batch)
+                    except JournalError as error:
+                        failures.append(error)
+                        self.control.hurry()
 
     async def _run_jobs(self, emit: Emit) -> None:
         limiter = trio.CapacityLimiter(self.max_workers)
@@ -100,7 +115,7 @@ class Engine:
         try:
             against = await self._against(waiting)
             if against is not None:
-                status = self._decline(job, *against, ready, emit)
+                status = await self._decline(job, *against, ready, emit)
             else:
                 status = await self._live(job, ready, emit)
         finally:
@@ -127,16 +142,16 @@ class Engine:
                 self.inputs.write(place.inputs, (*job.needs, *job.after), station.plugin.consumes)
         except OSError as error:
             cause = Cause("spawn_failed", f"its folder cannot be made: {error}")
-            return self._decline(job, "fail", cause, ready, emit)
+            return await self._decline(job, "fail", cause, ready, emit)
         try:
             life = self.life(
                 job, station, place, family=self.family, clock=self.clock, emit=emit, control=self.control
             )
-            emit(_event(self._started(life)))
+            await emit(_event(self._started(life)))
             return await self._until_ended(life, ready, emit)
         except UsageError as error:  # a secret that is gone since the profile was checked
             cause = Cause("options_invalid", error.message, error.hint)
-            return self._decline(job, "fail", cause, ready, emit)
+            return await self._decline(job, "fail", cause, ready, emit)
         finally:
             if not self.places.keep(place):
                 with trio.CancelScope(shield=True):
@@ -148,20 +163,22 @@ class Engine:
             await life.run()
         except NotStarted as error:
             cause = _not_started(life.station.argv, error.cause)
-            return self._decline(life.job, "fail", cause, ready, emit)
+            with trio.CancelScope(shield=True):
+                return await self._decline(life.job, "fail", cause, ready, emit)
         except trio.Cancelled:
             await self._send_result(life, ready, emit)
             raise
         return await self._send_result(life, ready, emit)
 
     async def _send_result(self, life: Life, ready: float, emit: Emit) -> Status:
-        ended = await self._harvested(life, ready, emit)
-        emit(_event(ended))
+        with trio.CancelScope(shield=True):
+            ended = await self._harvested(life, ready, emit)
+            await emit(_event(ended))
         return ended.status
 
     async def _harvested(self, life: Life, ready: float, emit: Emit) -> JobEnded:
         """Last line, artifacts, outcome: everything that comes after the process."""
-        life.close()
+        await life.close()
         unkept = self._keep_assets(life)
         decoder = life.decoder
         outcome = decide(life.cause or unkept, life.exit, decoder.done, decoder.breach, decoder.records)
@@ -176,12 +193,11 @@ class Engine:
         if not announced and (untouched or not has_artifacts(life.place)):
             return None
         try:
-            with trio.CancelScope(shield=True):  # a stop waits for what is handed over, then goes on
-                files = await trio.to_thread.run_sync(harvest, life.place, self.folder, life.job.id)
+            files = await trio.to_thread.run_sync(harvest, life.place, self.folder, life.job.id)
         except (BadArtifact, OSError) as error:
             return Cause("bad_artifact", str(error))
         if files:
-            emit(life.witness.artifacts(files, self.clock.now()))
+            await emit(life.witness.artifacts(files, self.clock.now()))
         missing = announced.keys() - {file.path for file in files}
         if missing:
             return Cause("bad_artifact", f"it announced {min(missing)!r}, but there is no such file")
@@ -196,12 +212,12 @@ class Engine:
             return Cause("host_error", f"its assets cannot be kept for those that consume them: {error}")
         return None
 
-    def _decline(
+    async def _decline(
         self, job: Job, status: Literal["skipped", "fail"], cause: Cause, ready: float, emit: Emit
     ) -> Status:
         argv, outcome = self.stations[job.plugin].argv, Outcome(status, cause)
         ended = result.without_process(job, outcome, argv=argv, ready=ready, clock=self.clock)
-        emit(_event(ended))
+        await emit(_event(ended))
         return status
 
     def _started(self, life: Life) -> JobStarted:
@@ -215,22 +231,6 @@ class Engine:
             at=self.clock.stamp(life.started),
             deadline_s=station.limits.total_s,
         )
-
-
-class _Mouth:
-    """Where events leave the engine. Once the sink cannot go on, the jobs are ended, what they say lost."""
-
-    def __init__(self, sink: Sink, control: Control) -> None:
-        self._sink, self._control = sink, control
-        self.failure: JournalError | None = None
-
-    def emit(self, batch: Batch) -> None:
-        if self.failure is None:
-            try:
-                self._sink(batch)
-            except JournalError as error:
-                self.failure = error
-                self._control.hurry()
 
 
 def _event(fact: JobStarted | JobEnded) -> Batch:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from kastrun.errors import JournalError
-from kastrun.facts import JobEnded, JobStarted, RunEnded, RunStarted
+from kastrun.facts import JobEnded, JobStarted, RunEnded, RunStarted, Void
 from kastrun.model import JsonObject, Severity
 
 VERSION = 1
@@ -60,7 +60,17 @@ class ArtifactEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag
     path: str
 
 
-Known = RunStarted | JobStarted | JobEnded | RunEnded | FindingEntry | AssetEntry | LogEntry | ArtifactEntry
+Known = (
+    RunStarted
+    | JobStarted
+    | JobEnded
+    | Void
+    | RunEnded
+    | FindingEntry
+    | AssetEntry
+    | LogEntry
+    | ArtifactEntry
+)
 _known: msgspec.json.Decoder[Known] = msgspec.json.Decoder(Known)
 
 
@@ -77,10 +87,14 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Damage(msgspec.Struct, frozen=True, gc=False):
-    """A line that is not what was written: byte offset, and whether it is only the torn end."""
+    """A line that is not what was written: byte offset, and whether it is only the torn end.
+
+    `missing`: the line at `offset` is good, but its number says that some before it are not there.
+    """
 
     offset: int
     torn: bool
+    missing: bool = False
 
 
 class _Probe(msgspec.Struct):
@@ -97,12 +111,28 @@ def read(path: Path) -> Iterator[Entry | Damage]:
 
     An empty one has none. Raises JournalError where it cannot be read, or is of a newer version.
     """
-    offset = 0
+    offset, last = 0, 0
     with _opened(path) as file:
         for line in file:
             item = _entry(line) if line.endswith(b"\n") else None
-            yield item or Damage(offset, torn=not line.endswith(b"\n"))
+            if item is None:
+                last = -1  # what comes next cannot be foretold: this may have been several lines
+                yield Damage(offset, torn=not line.endswith(b"\n"))
+            else:
+                foretold = last + 1
+                last = foretold if line.startswith(b'{"seq":%d,' % foretold) else _number(line)
+                if last != foretold and foretold and last >= 0:
+                    yield Damage(offset, torn=False, missing=True)
+                yield item
             offset += len(line)
+
+
+def _number(line: bytes) -> int:
+    """The `seq` of a line; -1 where it has none."""
+    if not line.startswith(b'{"seq":'):
+        return -1
+    digits = line[7 : line.find(b",", 7, 30)]
+    return int(digits) if digits.isdigit() else -1
 
 
 def pick(path: Path, *kinds: type[Known]) -> Iterator[Entry]:
@@ -142,6 +172,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 def _entry(line: bytes) -> Entry | None:
     try:
+        if not line.isascii():
+            line.decode()  # msgspec does not look into members that it passes over
         fact = _known.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _unknown(line)
@@ -170,5 +202,5 @@ def _refuse_newer(version: int) -> None:
 
 
 _TYPES: frozenset[Any] = frozenset(
-    {"run", "start", "result", "end", "finding", "asset", "log", "artifact"},
+    {"run", "start", "result", "void", "end", "finding", "asset", "log", "artifact"},
 )

@@ -66,6 +66,11 @@ class Journal:
         self._dirty = True
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing was ever written."""
+        return self._size == 0
+
+    @property
     def dirty(self) -> bool:
         """Whether anything was written since the last `sync`."""
         return self._dirty

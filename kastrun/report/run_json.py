@@ -51,6 +51,7 @@ def _head(tally: Tally, exit_: ExitCode) -> JsonObject:
         "coverage": coverage(tally),
         "findings": {"by_severity": tally.severities(), "incomplete": tally.incomplete_findings()},
         "assets": tally.assets,
+        "artifacts": tally.artifacts,
         "warnings": tally.warnings,
         "left_out": run.left_out,
         "plugins": _plugins(tally),

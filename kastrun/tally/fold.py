@@ -52,6 +52,10 @@ Found = dict[Finding, int]
 """How many findings of each group one job gave."""
 
 
+Counted = dict[tuple[str, str], int]
+"""How much one attempt added to a table of the tally: by the table's name and the key in it."""
+
+
 class Outcome(Struct, kw_only=True, eq=False):
     """How many jobs of one plugin ended in one way."""
 
@@ -74,6 +78,7 @@ class Running(Struct, kw_only=True, gc=False):
     total: int | None = None
     message: str = ""
     found: Found = field(default_factory=dict)
+    counted: Counted = field(default_factory=dict)
 
 
 class PluginTimes(Struct, kw_only=True):
@@ -114,12 +119,14 @@ class Tally:
         self.assets: dict[str, int] = {}
         self.logs: dict[str, int] = {}
         self.warnings: dict[str, int] = {}
-        self.artifacts = 0
+        self.artifacts: dict[str, int] = {}
         self._outcomes: dict[tuple[str, Status, str | None], Outcome] = {}
         self._findings: dict[tuple[str, str, Severity, bool], Finding] = {}
         self._slowest: list[Slow] = []
         self._unsettled: dict[str, Outcome] = {}
         self._incomplete: dict[str, Found] = {}
+        self._counted: dict[str, Counted] = {}
+        """What else the last attempt of a job counted that has not ended ok: the next one counts it anew."""
         self._earlier_s = 0.0
         self._last = ""
 
@@ -143,19 +150,20 @@ class Tally:
 
     def _run_started(self, fact: RunStarted) -> None:
         # A resume: what an interrupted or killed run left behind belongs to no process now.
-        self.starts += 1
+        self.starts += 2 if self.run is None and self._last else 1  # the line of the first may be lost
         self._earlier_s = self.duration_s()
         self._abandon_running()
         self.run, self.end, self._last = fact, None, fact.started_at
 
     def _abandon_running(self) -> None:
         for running in self.running.values():
-            self._set_aside(running.job, running.found)
+            self._set_aside(running.job, running)
         self.running.clear()
 
     def _started(self, fact: JobStarted) -> None:
         if (before := self.running.pop(fact.job, None)) is not None:
-            self._set_aside(before.job, before.found)
+            self._set_aside(before.job, before)
+        self._uncount(self._counted.pop(fact.job, {}))
         self.running[fact.job] = Running(
             job=fact.job,
             plugin=fact.plugin,
@@ -188,17 +196,17 @@ class Tally:
         running = self.running.pop(fact.job, None)
         if running is not None:
             self._time(fact)
+        for warning in fact.warnings:
+            self._count("warnings", warning, running)
         if fact.status == "ok":
             self._withdraw(self._incomplete.pop(fact.job, {}))
             return
         if running is not None:
-            self._set_aside(fact.job, running.found)
+            self._set_aside(fact.job, running)
         if fact.status != "skipped" or fact.reason == "upstream_failed":
             self._unsettled[fact.job] = outcome
         if fact.status in ("fail", "partial"):
             self._remember(fact)
-        for warning in fact.warnings:
-            _count(self.warnings, warning)
 
     def _outcome(self, fact: JobEnded) -> Outcome:
         key = (fact.plugin, fact.status, fact.reason)
@@ -269,23 +277,40 @@ class Tally:
 
     def asset(self, job: str, plugin: str, target: str, kind: str, value: str) -> None:
         """Count one asset, by its kind."""
-        _count(self.assets, kind)
+        self._count("assets", kind, self.running.get(job))
 
     def log(self, job: str, level: str, message: str) -> None:
         """Count one log message; until something newer comes it is the job's last message."""
-        _count(self.logs, level)
-        if level != "debug" and (running := self.running.get(job)) is not None:
+        running = self.running.get(job)
+        self._count("logs", level, running)
+        if level != "debug" and running is not None:
             running.message = message[:_LONG]
 
     def artifact(self, job: str, plugin: str, path: str) -> None:
-        """Count one artifact."""
-        self.artifacts += 1
+        """Count one artifact, by the plugin that handed it over."""
+        self._count("artifacts", plugin, self.running.get(job))
 
-    # Findings of attempts that did not end ok
+    def _count(self, table: str, key: str, running: Running | None) -> None:
+        counts: dict[str, int] = getattr(self, table)
+        key = key if key in counts or (len(counts) < KINDS and len(key) <= _LONG) else "other"
+        counts[key] = counts.get(key, 0) + 1
+        if running is not None:
+            running.counted[table, key] = running.counted.get((table, key), 0) + 1
 
-    def _set_aside(self, job: str, found: Found) -> None:
+    def _uncount(self, counted: Counted) -> None:
+        for (table, key), count in counted.items():
+            counts: dict[str, int] = getattr(self, table)
+            counts[key] -= count
+            if not counts[key]:
+                del counts[key]
+
+    # Attempts that did not end ok
+
+    def _set_aside(self, job: str, attempt: Running) -> None:
         """Keep what an attempt found; what an earlier one had found too is one finding, not two."""
-        if not found:
+        if attempt.counted:
+            self._counted[job] = attempt.counted
+        if not (found := attempt.found):
             return
         earlier = self._incomplete.get(job, {})
         self._withdraw({group: min(count, earlier.get(group, 0)) for group, count in found.items()})
@@ -336,11 +361,6 @@ class Tally:
             return 0.0
         until = moment(self._last) if now is None or self.end is not None else now
         return self._earlier_s + max(0.0, until - moment(self.run.started_at))
-
-
-def _count(counts: dict[str, int], key: str) -> None:
-    key = key if key in counts or (len(counts) < KINDS and len(key) <= _LONG) else "other"
-    counts[key] = counts.get(key, 0) + 1
 
 
 def _slow(fact: JobEnded) -> Slow:

@@ -1,0 +1,43 @@
+"""The files of a run: those beside its journal, and the journal read back.
+
+Floor 4. `files` writes what belongs to a run folder, `soundness` says which lines of a
+journal count, `replay` folds them: into a tally, or into what a resume has to know.
+"""
+
+from kastrun.record.files import (
+    JOURNAL,
+    PROFILE,
+    SUMMARY,
+    clear_unfinished,
+    digest,
+    point_latest,
+    run_folders,
+    write,
+    write_profile,
+    write_summary,
+)
+from kastrun.record.replay import Earlier, Replayed, earlier, exit_of, replay
+from kastrun.record.results import results
+from kastrun.record.soundness import Flaws, entries, examine
+
+__all__ = [
+    "JOURNAL",
+    "PROFILE",
+    "SUMMARY",
+    "Earlier",
+    "Flaws",
+    "Replayed",
+    "clear_unfinished",
+    "digest",
+    "earlier",
+    "entries",
+    "examine",
+    "exit_of",
+    "point_latest",
+    "replay",
+    "results",
+    "run_folders",
+    "write",
+    "write_profile",
+    "write_summary",
+]

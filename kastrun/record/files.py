@@ -1,0 +1,87 @@
+"""The files of a run beside its journal: the resolved profile, and the summary at the end.
+
+Each is written to a temporary name, synced and renamed, so that a watcher never sees half
+a file. The summary is a fold of the journal, the same whenever it is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from kastrun.errors import JournalError
+from kastrun.model import Profile
+from kastrun.profile import dump
+from kastrun.record.results import results
+from kastrun.report import run_json
+from kastrun.tally import ExitCode, Tally
+
+JOURNAL = "journal.jsonl"
+PROFILE = "profile.toml"
+SUMMARY = "run.json"
+
+
+def digest(profile: Profile) -> str:
+    """``sha256:`` and the digest of the resolved profile's text."""
+    return "sha256:" + hashlib.sha256(dump(profile).encode()).hexdigest()
+
+
+def write_profile(folder: Path, profile: Profile) -> None:
+    """`profile.toml`: `kastrun` on it repeats the run."""
+    write(folder / PROFILE, [dump(profile).encode()])
+
+
+def write_summary(folder: Path, tally: Tally, exit_: ExitCode) -> None:
+    """`run.json`, from the tally and the journal's results."""
+    write(folder / SUMMARY, run_json.chunks(tally, results(folder / JOURNAL, tally), exit_))
+
+
+def write(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file whole or not at all. Raises JournalError, and leaves nothing behind then."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise JournalError(
+            f"{path} cannot be written: {error.strerror}",
+            hint="make room, then try again; what a journal holds is safe",
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what a start that was killed while it wrote one of these files left of it."""
+    for name in (PROFILE, SUMMARY):
+        for path in folder.glob(f".{name}.*"):
+            path.unlink(missing_ok=True)
+
+
+def run_folders(root: Path) -> list[Path]:
+    """Every run below `root` (NAME/RUN), the newest first."""
+    found = [path.parent for path in root.glob(f"*/*/{JOURNAL}") if not path.parent.is_symlink()]
+    return sorted(found, key=lambda folder: folder.name, reverse=True)
+
+
+def point_latest(folder: Path) -> None:
+    """Make `latest`, beside the run, a link to it, unless it leads to a newer one (this was a resume)."""
+    latest = folder.parent / "latest"
+    if latest.is_symlink():
+        if latest.exists() and latest.resolve().name > folder.name:
+            return
+    elif latest.exists():
+        return  # somebody's own file
+    temporary = folder.parent / f".latest.{os.getpid()}"
+    try:
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(folder.name)
+        temporary.replace(latest)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # a file system without links: only the convenience is lost

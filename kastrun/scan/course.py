@@ -1,0 +1,204 @@
+"""The course of a run: from its first event to its last, with all that goes on beside the jobs."""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import trio
+
+from kastrun import __version__, record
+from kastrun.engine import Control, Engine
+from kastrun.engine.clock import Clock
+from kastrun.errors import JournalError
+from kastrun.facts import RunEnded, RunStarted
+from kastrun.inputs import Inputs
+from kastrun.intent import Intent
+from kastrun.jobids import JobIds
+from kastrun.journal import Journal
+from kastrun.model import Job
+from kastrun.names import Names
+from kastrun.process import Family
+from kastrun.scan.prepare import Prepared, jobs_of, prepare
+from kastrun.scan.resume import Resume, keep_assets, read_back, take_back
+from kastrun.scan.sinks import Sinks, fact_line
+from kastrun.scan.stations import Gate, stations
+from kastrun.tally import ExitCode, Tally, coverage, exit_code
+from kastrun.terminal import Screen
+
+TICK_S = 0.2
+SYNC_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a run ended: everything that was counted, and the exit code."""
+
+    tally: Tally
+    exit: ExitCode
+    folder: Path
+
+
+async def run(
+    intent: Intent, journal: Journal, screen: Screen, arguments: list[str], resume: Resume | None = None
+) -> Ended:
+    """Run an intent into the folder of `journal`; in a `resume` no job that is finished runs again.
+
+    Raises KastError where nothing could be run; otherwise every job that began has its
+    result, and the exit code says what they are worth.
+    """
+    try:
+        return await _Run(intent, journal, screen, arguments, resume).go()
+    except BaseExceptionGroup as group:  # not `except*`: what is raised in one is wrapped again
+        raise _only(group) from None
+
+
+def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Nurseries raise groups; here there is one error in it, or it is a bug."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+class _Run:
+    """One run under way: what its parts share."""
+
+    def __init__(
+        self, intent: Intent, journal: Journal, screen: Screen, arguments: list[str], resume: Resume | None
+    ) -> None:
+        self.intent, self.journal, self.screen, self.arguments = intent, journal, screen, arguments
+        self.folder, self.resume = journal.path.parent, resume
+        self.control, self.family, self.clock = Control(), Family(), Clock()
+        self.earlier, self.tally = record.Earlier(), Tally()
+        self.inputs = Inputs(str(self.folder))
+        self.failure: JournalError | None = None
+
+    async def go(self) -> Ended:
+        with self.family:
+            return await self._go()
+
+    async def _go(self) -> Ended:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._hear_signals)
+            planned = JobIds()
+            prepared = await prepare(self.intent, self.family, self.control, planned if self.resume else None)
+            if self.resume:
+                self.earlier = await read_back(self.journal.path, planned, self.resume, self.control)
+                self.tally = self.earlier.tally
+            await self._journaled(prepared)
+            nursery.cancel_scope.cancel()
+        return self._ended()
+
+    async def _journaled(self, prepared: Prepared) -> None:
+        """From the `run` event to the `end` event. A journal that fails ends the jobs, not the program."""
+        sinks = Sinks(self.journal, self.tally, self.screen)
+        try:
+            async with trio.open_nursery() as beside:
+                sinks(fact_line(self._begun(prepared)))
+                beside.start_soon(self._sync, self.journal)
+                beside.start_soon(self._tick)
+                take_back(self.earlier, sinks, self.screen, self.clock.stamp(self.clock.began))
+                if any(chosen.plugin.consumes for chosen in prepared.selection.chosen):
+                    keep_assets(self.earlier, self.inputs)
+                self.failure = await self._engine(prepared, sinks).run() or self.failure
+                if self.failure is None:
+                    sinks(fact_line(self._over()))
+                beside.cancel_scope.cancel()
+        except* JournalError as group:
+            error = _only(group)
+            self.failure = error if isinstance(error, JournalError) else None
+        finally:
+            self.screen.stop(self.tally, time.time())
+
+    def _ended(self) -> Ended:
+        failure = self.failure
+        exit_ = exit_code(
+            self.tally,
+            self.intent.profile.fail_on,
+            interrupted=self.control.stopping and failure is None,
+            journal_error=failure.message if failure else None,
+        )
+        return Ended(tally=self.tally, exit=exit_, folder=self.folder)
+
+    def _engine(self, prepared: Prepared, sinks: Sinks) -> Engine:
+        intent, finished = self.intent, self.earlier.finished
+        items = jobs_of(intent, prepared.selection)
+        return Engine(
+            jobs=(item for item in items if isinstance(item, Job) and item.id not in finished),
+            stations=stations(intent, prepared),
+            allowed=Gate(intent, Names()).look,
+            sink=sinks,
+            folder=str(self.folder),
+            max_workers=intent.profile.max_workers,
+            timeout_s=intent.profile.run_timeout_s,
+            clock=self.clock,
+            control=self.control,
+            family=self.family,
+            inputs=self.inputs,
+            failed=self.earlier.failed,
+        )
+
+    def _begun(self, prepared: Prepared) -> RunStarted:
+        profile = self.intent.profile
+        return RunStarted(
+            run=self.folder.name,
+            name=profile.name,
+            kastrun=__version__,
+            profile=record.digest(profile),
+            planned=prepared.counted.planned,
+            started_at=self.clock.stamp(self.clock.began),
+            fail_on=profile.fail_on,
+            max_workers=profile.max_workers,
+            mode=profile.mode,
+            source=profile.source,
+            arguments=self.arguments,
+            left_out=[*self.intent.broken(), *prepared.selection.left_out, *prepared.counted.left_out],
+        )
+
+    def _over(self) -> RunEnded:
+        counts: dict[str, int] = {}
+        for outcome in self.tally.outcomes():
+            counts[outcome.status] = counts.get(outcome.status, 0) + outcome.count
+        ended_at = self.clock.stamp(self.clock.now())
+        cover = coverage(self.tally)
+        cause: Literal["signal", "run_timeout"] | None = None
+        if self.control.stopping:
+            cause = "signal"
+        elif cover.cancelled or cover.not_run:
+            cause = "run_timeout"  # nothing else ends a run before its jobs
+        status: Literal["interrupted", "complete"] = "interrupted" if cause else "complete"
+        return RunEnded(status=status, counts=counts, ended_at=ended_at, cause=cause)
+
+    async def _sync(self, journal: Journal) -> None:
+        """Fsync in groups: a result is on the disk well within a second of being written."""
+        while True:
+            await trio.sleep(SYNC_S)
+            if journal.dirty:
+                try:
+                    await trio.to_thread.run_sync(journal.sync)
+                except JournalError as error:
+                    self.failure = error
+                    self.control.hurry()
+                    return
+
+    async def _tick(self) -> None:
+        self.screen.start(self.tally, time.time())
+        while True:
+            await trio.sleep(TICK_S)
+            self.screen.update(self.tally, time.time())
+
+    async def _hear_signals(self, task_status: trio.TaskStatus[None]) -> None:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+            task_status.started()
+            async for _ in received:
+                self.control.stop()
+                text = (
+                    "killing what runs"
+                    if self.control.hurrying
+                    else "stopping: running jobs get their grace; once more kills them now"
+                )
+                self.screen.note(text, time.time())

@@ -1,0 +1,84 @@
+"""Before a run: the plugins that take part, their programs probed, and every job counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from kastrun.engine import Control
+from kastrun.errors import Interrupted, UsageError
+from kastrun.facts import LeftOut
+from kastrun.intent import Intent
+from kastrun.jobids import JobIds
+from kastrun.model import Job
+from kastrun.plan import Selection, Survey, plan, select, survey
+from kastrun.process import Family
+from kastrun.requires import Readiness, probe, probe_once
+from kastrun.terminal.wording import clean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A plan before it is run: the plugins that take part, their readiness, and what was counted."""
+
+    selection: Selection
+    readiness: dict[str, Readiness]
+    counted: Survey
+
+
+def jobs_of(intent: Intent, selection: Selection) -> Iterator[Job | LeftOut]:
+    """The plan of an intent, anew at each call."""
+    return plan(selection, intent.entries(), intent.scope)
+
+
+async def choose(intent: Intent, family: Family | None = None) -> tuple[Selection, dict[str, Readiness]]:
+    """Probe what the plugins need, once, and choose those that take part."""
+    plugins = intent.plugins()
+    readiness = await (probe(plugins.values(), family) if family else probe_once(plugins.values()))
+    missing = {name: ready.missing for name, ready in readiness.items() if ready.missing}
+    return select(intent.profile, plugins, missing), readiness
+
+
+async def prepare(
+    intent: Intent, family: Family, control: Control, planned: JobIds | None = None
+) -> Prepared:
+    """Choose the plugins and count the jobs, whose ids are put into `planned`.
+
+    Raises Interrupted, UsageError where there is no job.
+    """
+    with trio.CancelScope() as scope:
+        control.attach(scope)
+        selection, readiness = await choose(intent, family)
+        items = jobs_of(intent, selection)
+        counted = await _count(items if planned is None else _noted(items, planned))
+        if not counted.planned:
+            raise _nothing_to_do([*intent.broken(), *selection.left_out, *counted.left_out])
+        return Prepared(selection=selection, readiness=readiness, counted=counted)
+    raise Interrupted("stopped before anything was run", hint="start it again")
+
+
+def _nothing_to_do(left_out: Sequence[LeftOut]) -> UsageError:
+    """A run of no jobs would look clean, and have looked at nothing."""
+    reasons = [clean(f"{each.plugin or each.target}: {each.message}") for each in left_out[:3]]
+    more = f" (and {len(left_out) - 3} more)" if len(left_out) > 3 else ""
+    return UsageError(
+        "nothing to scan: no job is planned" + "".join(f"\n  {reason}" for reason in reasons) + more,
+        hint="`kastrun plan` shows what is left out and why",
+    )
+
+
+def _noted(items: Iterator[Job | LeftOut], planned: JobIds) -> Iterator[Job | LeftOut]:
+    for item in items:
+        if isinstance(item, Job):
+            planned.add(item.id)
+        yield item
+
+
+async def _count(items: Iterator[Job | LeftOut]) -> Survey:
+    """The whole plan, counted; signals are heard every few thousand jobs."""
+    counted = Survey()
+    while not survey(items, counted, most=5000):
+        await trio.lowlevel.checkpoint()
+    return counted

@@ -1,0 +1,62 @@
+"""Where events go: the journal, then the tally, then the screen. Durable before visible."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Literal
+
+import msgspec
+
+from kastrun.engine import Batch
+from kastrun.facts import RunEnded, RunStarted, Void
+from kastrun.journal import Journal
+from kastrun.model import Job
+from kastrun.protocol import messages
+from kastrun.tally import Tally
+from kastrun.terminal import Screen
+
+_GROUP = attrgetter("severity", "rule", "title")
+
+
+class Sinks:
+    """Called with one batch after the other. Raises JournalError where the journal takes no more."""
+
+    def __init__(self, journal: Journal, tally: Tally, screen: Screen) -> None:
+        self._journal, self._tally, self._screen = journal, tally, screen
+
+    def __call__(self, batch: Batch) -> None:
+        if batch.lines:
+            self._journal.append(batch.lines)
+        if batch.job is not None:
+            self._tell(batch.job, batch.said)
+        for fact in batch.facts:
+            self._tally.apply(fact)
+
+    def _tell(self, job: Job, said: Sequence[messages.Message]) -> None:
+        """Records by the ten thousand: what counts the same is counted at once."""
+        tally, target = self._tally, job.target.value
+        findings = [message for message in said if type(message) is messages.Finding]
+        for (severity, rule, title), count in Counter(map(_GROUP, findings)).items():
+            tally.finding(job.id, job.plugin, target, severity, rule, title, count=count)
+        if len(findings) == len(said):
+            return
+        for message in said:
+            if isinstance(message, messages.Asset):
+                tally.asset(job.id, job.plugin, target, message.kind, message.value)
+            elif isinstance(message, messages.Log):
+                tally.log(job.id, message.level, message.message)
+                self._screen.log(job.plugin, target, message.level, message.message, time.time())
+            elif isinstance(message, messages.Artifact):
+                tally.artifact(job.id, job.plugin, message.path)
+
+
+def fact_line(fact: RunStarted | RunEnded) -> Batch:
+    return Batch(lines=(msgspec.json.encode(fact),), facts=(fact,))
+
+
+def void_line(job: str, reason: Literal["damaged", "not_planned"], at: str) -> Batch:
+    """A line only: what it takes back was never folded into this tally."""
+    return Batch(lines=(msgspec.json.encode(Void(job=job, reason=reason, at=at)),))

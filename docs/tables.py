@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,43 @@ def settings_table() -> str:
     return _table(("key", "variable", "default", "meaning"), iter(rows))
 
 
+def manifest_table() -> str:
+    """One row a key of a plugin's manifest; `!` is required."""
+    return _table(("key", "value", "default", "meaning"), _manifest_rows(resources.schema("plugin")))
+
+
+def _manifest_rows(root: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    for name, table in root["properties"].items():
+        prefix, inner = f"{name}.", table
+        if name == "requires":
+            prefix, inner = "requires.PROGRAM.", table["additionalProperties"]
+        elif "properties" not in table:
+            key = "options.OPTION" if name == "options" else name
+            yield f"`{key}`", "table", "", _cell(table["description"])
+            continue
+        for key, schema in inner["properties"].items():
+            full = {**resolve(root, schema["$ref"]), **schema} if "$ref" in schema else schema
+            default = "" if full.get("default") in (None, {}) else f"`{_toml(full['default'])}`"
+            mark = " !" if key in inner.get("required", ()) else ""
+            yield f"`{prefix}{key}`{mark}", _manifest_value(full), default, _cell(full["description"])
+
+
+def _manifest_value(schema: dict[str, Any]) -> str:
+    if schema.get("type") == "array":
+        choices = schema["items"].get("enum")
+        return "list" + (" of " + " ".join(f"`{each}`" for each in choices) if choices else "")
+    if "maximum" in schema or "const" in schema or "enum" in schema:
+        low = schema.get("minimum", f"above {schema.get('exclusiveMinimum')}")
+        return _value(schema) if "maximum" not in schema else f"{low} … {schema['maximum']}"
+    if "minimum" in schema:
+        return f"{schema['minimum']} or more"
+    return _TYPES[schema["type"]]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 def _rows(root: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     tables = [("", root)]
     tables += [(f"{name}.", root["$defs"][name]) for name in ("limits", "http")]
@@ -44,7 +81,7 @@ def _rows(root: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         for name, schema in table["properties"].items():
             inner = {**resolve(root, schema["$ref"]), **schema} if "$ref" in schema else schema
             default = f"`{_toml(inner['default'])}`" if inner.get("default") not in (None, {}) else ""
-            yield f"`{prefix}{name}`", _value(inner), default, inner["description"].replace("|", "\\|")
+            yield f"`{prefix}{name}`", _value(inner), default, _cell(inner["description"])
 
 
 def _value(schema: dict[str, Any]) -> str:
@@ -76,7 +113,32 @@ def checks() -> str:
     )
 
 
-TABLES = {"profile": profile_table, "settings": settings_table, "checks": checks}
+def listing(path: str, language: str) -> Callable[[], str]:
+    """A file of `templates/`, as it stands."""
+
+    def text() -> str:
+        return f"```{language}\n{(DOCS.parent / 'templates' / path).read_text(encoding='utf-8')}```\n"
+
+    return text
+
+
+TABLES = {
+    "profile": profile_table,
+    "settings": settings_table,
+    "manifest": manifest_table,
+    "checks": checks,
+    # `sh` is shown and not run (tests/test_docs.py).
+    "listing_manifest": listing("bash/plugin.toml", "toml"),
+    "listing_kit": listing("every/examples/kit.toml", "toml"),
+    "listing_bash": listing("bash/run.sh", "sh"),
+    "listing_python": listing("python/main.py", "python"),
+    "listing_node": listing("node/main.mjs", "js"),
+    "listing_go": listing("go/main.go", "go"),
+    "listing_gomake": listing("go/Makefile", "make"),
+    "listing_rust": listing("rust/src/main.rs", "rust"),
+    "listing_cargo": listing("rust/Cargo.toml", "toml"),
+    "listing_rustmake": listing("rust/Makefile", "make"),
+}
 
 
 def filled(text: str) -> str:

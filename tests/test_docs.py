@@ -1,7 +1,7 @@
 """The documents cannot rot: commands print what the page says, links lead somewhere, no verb is invented.
 
-In README.md and docs/tutorial.md a `bash` block is run, the whole page in one shell; a `text` block
-right after it is what it prints (`…` stands for anything). A `sh` block is only shown.
+In README.md, docs/tutorial.md and docs/plugin-guide.md a `bash` block is run, the whole page in one
+shell; a `text` block right after it is what it prints (`…` stands for anything). A `sh` block is only shown.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PAGES = [
     *(ROOT / "plugins").glob("*/README.md"),
 ]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-RUNNABLE = ["README.md", "docs/tutorial.md"]
+RUNNABLE = ["README.md", "docs/tutorial.md", "docs/plugin-guide.md"]
 PORT = "18080"
 """The port in the pages; each run takes a free one of as many digits instead."""
 

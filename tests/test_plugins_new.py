@@ -120,6 +120,11 @@ def assert_proxied(tried: Tried, seen: list[bytes]) -> None:
 # --- the templates ------------------------------------------------------------------------
 
 
+def test_the_guide_counts_the_checks_right() -> None:
+    guide = (Path(__file__).parent.parent / "docs" / "plugin-guide.md").read_text(encoding="utf-8")
+    assert f"`{len(conduct.CHECKS)} pass`" in guide
+
+
 def test_there_is_a_template_for_each_language_and_no_other() -> None:
     assert {path.name for path in TEMPLATES.iterdir()} == {*plugins_new.LANGUAGES, "every"}
 

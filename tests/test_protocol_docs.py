@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import stat
 import subprocess
 import threading
@@ -13,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from protocol_page import PAGE, blocks, field_rows, labels, reason_rows
 
-from kastrun import resources
-from kastrun.model import Target
+from kastrun import files, resources, targets
+from kastrun.inputs import Inputs
+from kastrun.launch import Station
+from kastrun.model import TARGET_KINDS, Http, Target
 from kastrun.protocol import Decoder, fingerprint, jobline
 from kastrun.protocol.fingerprint import canonical
 from kastrun.protocol.messages import TYPES, Finding
@@ -34,7 +38,10 @@ def play(text: bytes, target: str = TARGET) -> tuple[Decoder, list[Any]]:
 
 
 def test_every_example_is_marked_as_something_that_is_tested() -> None:
-    assert labels() == {"manifest", "job", "message", "fingerprints", "plugin", *REFUSED}
+    assert labels() == {
+        *("manifest", "job", "target", "inputs", "message", "fingerprints", "plugin"),
+        *("after_done", "truncated_line", *REFUSED),
+    }
 
 
 @pytest.mark.parametrize("example", blocks("message"), ids=lambda text: text[:40])
@@ -59,6 +66,60 @@ def test_what_is_refused(reason: str, line: str) -> None:
     decoder, items = play(line.encode() + b"\n")
     assert decoder.breach is not None and decoder.breach.reason == reason
     assert items == []
+
+
+def test_what_comes_after_done() -> None:
+    (example,) = blocks("after_done")
+    decoder, items = play(example.encode())
+    assert decoder.breach is not None and decoder.breach.reason == "after_done"
+    assert [type(item).__name__ for item in items] == ["Asset"]  # what came before is kept
+
+
+def test_a_line_that_is_cut_off() -> None:
+    (example,) = blocks("truncated_line")
+    decoder, items = play(example.removesuffix("\n").encode())
+    assert decoder.breach is not None and decoder.breach.reason == "truncated_line"
+    assert [type(item).__name__ for item in items] == ["Progress"]
+
+
+@pytest.mark.parametrize("line", blocks("target")[0].splitlines())
+def test_targets_are_as_the_page_has_them(line: str) -> None:
+    target = json.loads(line)
+    text = f"@{target['value']}" if target["kind"] == "file" else target["value"]
+    kind = ("domain",) if target["kind"] == "domain" else ()
+    assert msgspec.to_builtins(targets.parse(text, *kind)) == target
+
+
+def test_there_is_an_example_of_each_kind_of_target() -> None:
+    said = [json.loads(line)["kind"] for line in blocks("target")[0].splitlines()]
+    assert sorted(said) == sorted(TARGET_KINDS)
+
+
+def test_inputs_are_lines_of_the_journal(tmp_path: Path) -> None:
+    (example,) = blocks("inputs")
+    jsonschema.Draft202012Validator(resources.schema("journal")).validate({"seq": 1, **json.loads(example)})
+    kept = Inputs(str(tmp_path))
+    (tmp_path / "work").mkdir()
+    kept.keep("j1", [example.strip().encode()])
+    kept.write(str(tmp_path / "inputs.jsonl"), ["j1"], ["asset:service"])
+    assert (tmp_path / "inputs.jsonl").read_text() == example
+
+
+def test_the_environment_is_the_one_of_a_job() -> None:
+    section = PAGE.split("\n### Surroundings\n")[1].split("\n## ")[0]
+    rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("|`")]
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    plugin, _ = files.read_manifest(resources.shipped("plugins") / "http-headers")
+    assert plugin is not None
+    station = Station(
+        plugin=plugin,
+        limits=plugin.limits,
+        http=Http(user_agent="", headers={}),
+        folders=(),
+        passed={},
+        read_secret=lambda _: "",
+    )
+    assert told == station.environment("/home").keys()
 
 
 def test_the_job_line() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from msgspec import structs
 
 from kastrun import files
 from kastrun.errors import UsageError
@@ -224,3 +225,13 @@ def test_a_target_is_turned_into_what_the_plugin_takes(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds a space") as caught:
         target_for(plugin, "a b")
     assert caught.value.hint
+
+
+def test_a_file_is_given_by_a_path_that_holds_in_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = structs.replace(plugin_of(tmp_path, DONE), targets=("file",))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    assert target_for(plugin, "@dump/a.txt").value == str(tmp_path / "dump" / "a.txt")
+    assert target_for(plugin, "@~/a.txt").value == "/home/me/a.txt"

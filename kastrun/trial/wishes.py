@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from kastrun.errors import UsageError
 from kastrun.model import Http, JsonObject, Plugin, Target
@@ -77,11 +80,16 @@ def read_options(plugin: Plugin, texts: Sequence[str]) -> JsonObject:
 
 
 def target_for(plugin: Plugin, text: str) -> Target:
-    """What the plugin is given for `text`, turned into a kind that it takes. Raises UsageError."""
+    """What the plugin is given for `text`, turned into a kind that it takes. Raises UsageError.
+
+    A file's path is made absolute: the plugin has another working directory.
+    """
     try:
         declared = parse(text)
     except TargetError as error:
         raise UsageError(str(error), hint=getattr(error, "hint", None)) from error
+    if declared.kind == "file":
+        declared = replace(declared, value=os.path.abspath(os.path.expanduser(declared.value)))
     given = next(convert(declared, plugin.targets), None)
     if given is None:
         kinds = " ".join(plugin.targets)

@@ -48,7 +48,10 @@ class RunStarted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", 
 
 
 class JobStarted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="start"):
-    """A job's process is about to be made. `at` is RFC 3339 UTC, `deadline_s` seconds from then."""
+    """A job's process is about to be made. `at` is RFC 3339 UTC, `deadline_s` seconds from then.
+
+    `reused` is the id of an earlier run that made it: its lines of this job follow.
+    """
 
     job: str
     plugin: str
@@ -57,13 +60,15 @@ class JobStarted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", 
     attempt: int
     at: str
     deadline_s: float
+    reused: str | None = None
 
 
 class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="result"):
     """How one job ended; a later one for the same job replaces it.
 
     `reason` is of protocol section 5 (None with ok), `message` what the plugin said in `done`,
-    `failure` what a person needs to act, `tags` those of the job's target.
+    `failure` what a person needs to act, `tags` those of the job's target, `reused` the id of the
+    earlier run whose result this is.
     """
 
     job: str
@@ -78,6 +83,7 @@ class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
     failure: Failure | None
     message: str | None
     tags: list[str]
+    reused: str | None = None
 
 
 class Void(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="void"):

@@ -151,6 +151,12 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="DIR", help="the run folder itself (default: runs/NAME/TIME)"
     )
+    parser.add_argument(
+        "--since", metavar="RUN", help="use results of this earlier run again, where the work is the same"
+    )
+    parser.add_argument(
+        "--max-age", metavar="TIME", help="with --since: only results younger than this (default: 24h)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="show the plan, run nothing (`kastrun plan`)")
     loud = parser.add_mutually_exclusive_group()
     loud.add_argument("-v", "--verbose", action="store_true", help="what plugins log, and failures in full")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
 from kastrun import intent, record, scan, settings, workspace
 from kastrun.cli import common, run
@@ -29,7 +30,8 @@ def serve(options: argparse.Namespace) -> int:
         workspace.reopen_run_folder(folder)
         try:
             going_on = scan.Resume(retry_failed=options.retry_failed)
-            ended = trio.run(scan.run, loaded, journal, run.screen(options), sys.argv[1:], going_on)
+            going = partial(scan.run, loaded, journal, run.screen(options), sys.argv[1:], resume=going_on)
+            ended = trio.run(going)
             return run.finish(ended, options)
         finally:
             workspace.clear_work(folder)

@@ -6,24 +6,48 @@ import argparse
 import os
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from kastrun import record, scan, workspace
 from kastrun.cli import common, failure, plan
+from kastrun.errors import UsageError
 from kastrun.intent import Intent
 from kastrun.journal import Journal
+from kastrun.profile.durations import seconds
 from kastrun.terminal import Screen, open_screen, print_summary
+
+MAX_AGE = "24h"
+"""How old a result may be that `--since` uses again."""
 
 
 def serve(options: argparse.Namespace) -> int:
     """Run it; the exit code of run.md's table."""
+    since = _since(options)
     if options.dry_run:
+        if since is not None:
+            raise UsageError("--since goes with a run, not with a plan", hint="leave one of the two out")
         return plan.serve(options)
     intent = common.load(options)
-    return into(intent, make_folder(options, intent.profile.name), options)
+    if since is not None:
+        scan.check_same_http(since, intent)
+    return into(intent, make_folder(options, intent.profile.name), options, since)
 
 
-def into(intent: Intent, folder: Path, options: argparse.Namespace) -> int:
+def _since(options: argparse.Namespace) -> scan.Since | None:
+    """What `--since` and `--max-age` mean. Raises UsageError."""
+    if options.since is None:
+        if options.max_age is not None:
+            raise UsageError("--max-age goes with --since", hint="name the run whose results are used again")
+        return None
+    try:
+        age = seconds(options.max_age or MAX_AGE)
+    except ValueError as error:
+        raise UsageError(f"--max-age {options.max_age}: {error}") from error
+    return scan.Since(journal=common.run_folder(options.since) / record.JOURNAL, max_age_s=age)
+
+
+def into(intent: Intent, folder: Path, options: argparse.Namespace, since: scan.Since | None = None) -> int:
     """Run an intent into a new folder, show how it goes and how it went."""
     import trio
 
@@ -31,7 +55,8 @@ def into(intent: Intent, folder: Path, options: argparse.Namespace) -> int:
         try:
             intent = intent.keep_stdin(folder)
             record.write_profile(folder, intent.profile)
-            return finish(trio.run(scan.run, intent, journal, screen(options), sys.argv[1:]), options)
+            going = partial(scan.run, intent, journal, screen(options), sys.argv[1:], since=since)
+            return finish(trio.run(going), options)
         finally:
             _tidy(folder, journal)
 

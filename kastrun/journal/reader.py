@@ -58,6 +58,7 @@ class ArtifactEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag
     job: str
     plugin: str
     path: str
+    sha256: str = ""
 
 
 Known = (

@@ -16,8 +16,9 @@ from kastrun.record.files import (
     write_profile,
     write_summary,
 )
-from kastrun.record.replay import Earlier, Replayed, earlier, exit_of, replay
+from kastrun.record.replay import Earlier, Fold, Replayed, assets, earlier, exit_of, replay
 from kastrun.record.results import results
+from kastrun.record.reuse import Reusable, reusable
 from kastrun.record.soundness import Flaws, entries, examine
 
 __all__ = [
@@ -26,7 +27,10 @@ __all__ = [
     "SUMMARY",
     "Earlier",
     "Flaws",
+    "Fold",
     "Replayed",
+    "Reusable",
+    "assets",
     "clear_unfinished",
     "digest",
     "earlier",
@@ -36,6 +40,7 @@ __all__ = [
     "point_latest",
     "replay",
     "results",
+    "reusable",
     "run_folders",
     "write",
     "write_profile",

@@ -50,7 +50,7 @@ def replay(journal: Path) -> Replayed:
 
     Raises JournalError where there is no journal, or it holds no run.
     """
-    fold, flaws = _folded(journal, _Fold)
+    fold, flaws = _folded(journal, Fold)
     if fold.tally.run is None:
         raise JournalError(
             f"the journal {journal} holds no run",
@@ -70,7 +70,7 @@ def earlier(journal: Path, planned: Container[str], *, retry_failed: bool = Fals
         tally=fold.tally,
         finished=fold.finished,
         failed=fold.failed,
-        assets=_assets(journal, fold.finished),
+        assets=assets(journal, fold.finished),
         damage=flaws.damage,
         lost={job for job in flaws.lost if job in planned},
         dropped=_dropped(journal, planned),
@@ -101,11 +101,11 @@ def _folded(journal: Path, new: Callable[[], _F]) -> tuple[_F, Flaws]:
     return fold, flaws
 
 
-class _Fold:
+class Fold:
     """Facts and records into a tally."""
 
-    def __init__(self) -> None:
-        self.tally = Tally()
+    def __init__(self, tally: Tally | None = None) -> None:
+        self.tally = tally or Tally()
         self.passing: set[str] = set()
         """Jobs that ran and whose records are passed over."""
 
@@ -133,7 +133,7 @@ class _Fold:
         self.tally.apply(fact)
 
 
-class _PlannedFold(_Fold):
+class _PlannedFold(Fold):
     """Of jobs that are not planned it takes nothing; and it knows which of the others are finished."""
 
     def __init__(self, planned: Container[str], *, retry_failed: bool) -> None:
@@ -174,10 +174,10 @@ class _PlannedFold(_Fold):
         )
 
 
-_F = TypeVar("_F", bound=_Fold)
+_F = TypeVar("_F", bound=Fold)
 
 
-def _assets(journal: Path, finished: Container[str]) -> Iterator[tuple[str, bytes | None]]:
+def assets(journal: Path, finished: Container[str]) -> Iterator[tuple[str, bytes | None]]:
     """The assets of finished jobs, each with its job; None where the job begins, anew perhaps."""
     for entry in reader.pick(journal, JobStarted, reader.AssetEntry):
         match entry.fact:

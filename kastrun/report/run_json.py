@@ -87,4 +87,5 @@ def _job(result: JobEnded) -> JsonObject:
         "tags": result.tags,
         "findings": result.counts.finding,
         "timings": result.timings,
+        "reused": result.reused,
     }

@@ -9,5 +9,6 @@ brings along.
 from kastrun.scan.course import Ended, run
 from kastrun.scan.prepare import choose, jobs_of
 from kastrun.scan.resume import Resume
+from kastrun.scan.reuse import Since, check_same_http
 
-__all__ = ["Ended", "Resume", "choose", "jobs_of", "run"]
+__all__ = ["Ended", "Resume", "Since", "check_same_http", "choose", "jobs_of", "run"]

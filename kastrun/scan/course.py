@@ -24,6 +24,7 @@ from kastrun.names import Names
 from kastrun.process import Family
 from kastrun.scan.prepare import Prepared, jobs_of, prepare
 from kastrun.scan.resume import Resume, keep_assets, read_back, take_back
+from kastrun.scan.reuse import Since, take_over
 from kastrun.scan.sinks import Sinks, fact_line
 from kastrun.scan.stations import Gate, stations
 from kastrun.tally import ExitCode, Tally, coverage, exit_code
@@ -43,15 +44,22 @@ class Ended:
 
 
 async def run(
-    intent: Intent, journal: Journal, screen: Screen, arguments: list[str], resume: Resume | None = None
+    intent: Intent,
+    journal: Journal,
+    screen: Screen,
+    arguments: list[str],
+    *,
+    resume: Resume | None = None,
+    since: Since | None = None,
 ) -> Ended:
-    """Run an intent into the folder of `journal`; in a `resume` no job that is finished runs again.
+    """Run an intent into the folder of `journal`; in a `resume` no job that is finished runs again,
+    and `since` an earlier run none that ended well in it.
 
     Raises KastError where nothing could be run; otherwise every job that began has its
     result, and the exit code says what they are worth.
     """
     try:
-        return await _Run(intent, journal, screen, arguments, resume).go()
+        return await _Run(intent, journal, screen, arguments, resume, since).go()
     except BaseExceptionGroup as group:  # not `except*`: what is raised in one is wrapped again
         raise _only(group) from None
 
@@ -68,10 +76,16 @@ class _Run:
     """One run under way: what its parts share."""
 
     def __init__(
-        self, intent: Intent, journal: Journal, screen: Screen, arguments: list[str], resume: Resume | None
+        self,
+        intent: Intent,
+        journal: Journal,
+        screen: Screen,
+        arguments: list[str],
+        resume: Resume | None,
+        since: Since | None,
     ) -> None:
         self.intent, self.journal, self.screen, self.arguments = intent, journal, screen, arguments
-        self.folder, self.resume = journal.path.parent, resume
+        self.folder, self.resume, self.since = journal.path.parent, resume, since
         self.control, self.family, self.clock = Control(), Family(), Clock()
         self.earlier, self.tally = record.Earlier(), Tally()
         self.inputs = Inputs(str(self.folder))
@@ -85,15 +99,16 @@ class _Run:
         async with trio.open_nursery() as nursery:
             await nursery.start(self._hear_signals)
             planned = JobIds()
-            prepared = await prepare(self.intent, self.family, self.control, planned if self.resume else None)
+            noting = planned if self.resume or self.since else None
+            prepared = await prepare(self.intent, self.family, self.control, noting)
             if self.resume:
                 self.earlier = await read_back(self.journal.path, planned, self.resume, self.control)
                 self.tally = self.earlier.tally
-            await self._journaled(prepared)
+            await self._journaled(prepared, planned)
             nursery.cancel_scope.cancel()
         return self._ended()
 
-    async def _journaled(self, prepared: Prepared) -> None:
+    async def _journaled(self, prepared: Prepared, planned: JobIds) -> None:
         """From the `run` event to the `end` event. A journal that fails ends the jobs, not the program."""
         sinks = Sinks(self.journal, self.tally, self.screen)
         try:
@@ -102,6 +117,10 @@ class _Run:
                 beside.start_soon(self._sync, self.journal)
                 beside.start_soon(self._tick)
                 take_back(self.earlier, sinks, self.screen, self.clock.stamp(self.clock.began))
+                if self.since:
+                    self.earlier = await take_over(
+                        self.since, planned, self.journal, self.tally, self.screen, self.control
+                    )
                 if any(chosen.plugin.consumes for chosen in prepared.selection.chosen):
                     keep_assets(self.earlier, self.inputs)
                 self.failure = await self._engine(prepared, sinks).run() or self.failure

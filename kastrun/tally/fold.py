@@ -115,6 +115,8 @@ class Tally:
         self.plugins: dict[str, PluginTimes] = {}
         self.ran = 0
         """Results of jobs that had a process, and in `busy_s` their seconds."""
+        self.reused = 0
+        """Results that an earlier run made."""
         self.busy_s = 0.0
         self.assets: dict[str, int] = {}
         self.logs: dict[str, int] = {}
@@ -172,6 +174,8 @@ class Tally:
             at=fact.at,
             deadline_s=fact.deadline_s,
         )
+        if fact.reused is not None:
+            return  # its times are those of another run
         times = self.plugins.get(fact.plugin)
         if times is None:
             times = self.plugins[fact.plugin] = PluginTimes()
@@ -192,10 +196,13 @@ class Tally:
         self._replace_earlier(fact.job)
         outcome = self._outcome(fact)
         outcome.count += 1
-        self._last = fact.timings.ended_at
         running = self.running.pop(fact.job, None)
-        if running is not None:
-            self._time(fact)
+        if fact.reused is not None:
+            self.reused += 1
+        else:
+            self._last = fact.timings.ended_at
+            if running is not None:
+                self._time(fact)
         for warning in fact.warnings:
             self._count("warnings", warning, running)
         if fact.status == "ok":

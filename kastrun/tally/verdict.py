@@ -16,7 +16,8 @@ class Coverage(Struct, frozen=True, kw_only=True):
     """Of the planned jobs, how many ended in which way.
 
     `skipped` are those skipped by choice, `upstream_failed` those that another job's failure
-    kept from running. `planned` and `not_run` are None where the plan was never counted.
+    kept from running. `planned` and `not_run` are None where the plan was never counted. `reused`
+    are those of them all whose result an earlier run made.
     """
 
     planned: int | None
@@ -27,6 +28,7 @@ class Coverage(Struct, frozen=True, kw_only=True):
     upstream_failed: int
     cancelled: int
     not_run: int | None
+    reused: int = 0
 
     @property
     def complete(self) -> bool:
@@ -51,7 +53,8 @@ class Coverage(Struct, frozen=True, kw_only=True):
         of = "" if self.planned is None else f" of {self.planned:,}"
         jobs = "job" if (self.ok if self.planned is None else self.planned) == 1 else "jobs"
         skipped = [f"{self.skipped:,} skipped"] if self.skipped else []
-        return ", ".join([f"{self.ok:,}{of} {jobs} ok", *self.shortfall(), *skipped])
+        reused = [f"{self.reused:,} reused"] if self.reused else []
+        return ", ".join([f"{self.ok:,}{of} {jobs} ok", *self.shortfall(), *skipped, *reused])
 
 
 class ExitCode(Struct, frozen=True):
@@ -77,6 +80,7 @@ def coverage(tally: Tally) -> Coverage:
         upstream_failed=by.get("upstream_failed", 0),
         cancelled=by.get("cancelled", 0),
         not_run=None if planned is None else max(0, planned - ended),
+        reused=tally.reused,
     )
 
 

@@ -34,7 +34,7 @@ def said(*chunks: bytes, of: Decoder | None = None) -> tuple[Decoder, list[Item]
     """All that these chunks give, the end of output included."""
     of = of or decoder()
     items = [item for chunk in chunks for item in of.feed(chunk, 0.0)]
-    return of, items + of.close(0.0)
+    return of, [*items, *of.close(0.0)]
 
 
 def body(item: Item) -> dict[str, Any]:
@@ -59,7 +59,9 @@ PIECES = [
     line({"type": "asset", "kind": "host", "value": "é\U0001f600", "attrs": {"a": [1]}}),
     line({"type": "log", "level": "info", "message": "m"}), b'{"type":"progress"}\n', line({"type": "x-a"}),
     line(FINDING | {"more": 1}), b'{"type":"log","level":"info","message":"\xff"}\n', OK, b"oops\n",
-    line(FINDING | {"severity": "x"}), line(FINDING | {"target": "elsewhere"}), b'{"type":"fin', b"\0",
+    line(FINDING | {"severity": "x"}), line(FINDING | {"target": "elsewhere"}),
+    line(FINDING | {"target": "https://a.example/"}),
+    line(FINDING | {"at": "now", "key": '\n{"type":"finding"'}), b'{"type":"fin', b"\0",
 ]  # fmt: skip
 
 
@@ -128,7 +130,7 @@ def test_a_whole_last_line_has_its_own_reason() -> None:
 
 def test_closing_twice_says_nothing_new() -> None:
     of, _ = said(b'{"type":"progress"}')
-    assert of.close(0.0) == []
+    assert not of.close(0.0)
 
 
 def padded(size: int) -> bytes:
@@ -214,8 +216,8 @@ def test_a_breach_shows_the_line() -> None:
 def test_nothing_is_taken_after_a_breach() -> None:
     of, _ = said(b"boom\n")
     first = of.breach
-    assert of.feed(b"bang\n" + line(FINDING), 0.0) == []
-    assert of.close(0.0) == []
+    assert not of.feed(b"bang\n" + line(FINDING), 0.0)
+    assert not of.close(0.0)
     assert of.breach is first
 
 

@@ -149,7 +149,9 @@ def agree(raw: bytes, split: list[bytes]) -> None:
     fast = certain.read(raw, split)
     if fast is None:
         return
-    for line, message, encoding in zip(split, *fast, strict=True):
+    found, encoded = fast
+    assert encoded.endswith(b"\n")
+    for line, message, encoding in zip(split, found, encoded[:-1].split(b"\n"), strict=True):
         reading = exact.read(line)
         assert not isinstance(reading, Refused), reading
         assert reading == (message, {}, (), False)
@@ -169,7 +171,24 @@ def test_what_is_certain_is_what_the_exact_reader_says(line: bytes) -> None:
     agree(line, [line])
 
 
-@given(st.lists(lines(), max_size=4))
+findings = messages().filter(lambda message: message.get("type") == "finding")
+
+
+@given(findings.flatmap(texts).map(lambda text: text.encode(errors="surrogatepass")), st.booleans())
+@example(b'{"type":"finding","rule":"r","title":"\\u0001\\n\x7f/","severity":"low","rule":"r"}', False)
+@example(b'{"type":"finding","rule":"r","title":"t","severity":"low","location":{"port":-0}}', False)
+def test_no_finding_is_longer_in_its_encoding(line: bytes, compact: bool) -> None:
+    if compact:
+        line = line.replace(b" ", b"").replace(b"\t", b"").replace(b"\r", b"")
+    try:
+        message = msgspec.json.decode(line, type=certain.Known)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return
+    assert len(certain.encode(message)) <= len(line)
+    agree(line, [line])
+
+
+@given(st.lists(lines(), min_size=1, max_size=4))
 @example([b'{"type":"progress","message":"\\u0022"}', b'{"type":"progress","zz":1}'])
 def test_the_same_for_a_block(several: list[bytes]) -> None:
     agree(b"\n".join(several), several)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, convert, structs, to_builtins
 
-from kastrun.protocol import fingerprint
+from kastrun.protocol import fingerprint, fingerprints
 from kastrun.protocol.fingerprint import canonical, reduce_url
 from kastrun.protocol.messages import Finding, Location
 
@@ -39,19 +39,30 @@ def plainly(plugin: str, target: str, finding: Finding) -> bytes:
     return rfc8785.dumps(["k1", plugin, finding.rule, target, place, key])
 
 
-@given(texts, texts, texts, st.none() | locations, st.none() | texts)
-def test_it_is_canonical(
-    plugin: str, target: str, rule: str, location: dict[str, Any] | None, key: str | None
-) -> None:
-    finding = structs.replace(
+findings = st.builds(
+    lambda rule, location, key: structs.replace(
         FINDING,
         rule=rule,
         location=UNSET if location is None else convert(location, Location),
         key=UNSET if key is None else key,
-    )
-    assert canonical(plugin, target, finding) == plainly(plugin, target, finding)
+    ),
+    texts,
+    st.none() | locations,
+    st.none() | texts,
+)
+
+
+@given(texts, texts, findings)
+def test_it_is_canonical(plugin: str, target: str, finding: Finding) -> None:
+    assert canonical(plugin, target, [finding]) == [plainly(plugin, target, finding)]
     digest = sha256(plainly(plugin, target, finding)).hexdigest()
     assert fingerprint(plugin, target, finding) == f"k1:{digest}"
+
+
+@given(st.lists(findings, min_size=1, max_size=5))
+def test_many_at_once_are_as_one_by_one(several: list[Finding]) -> None:
+    marks = [f"k1:{mark.decode()}" for mark in fingerprints("p", "t", several)]
+    assert marks == [fingerprint("p", "t", finding) for finding in several]
 
 
 @pytest.mark.parametrize(

@@ -56,13 +56,9 @@ class Journal:
         """Write JSON objects (bytes that begin with ``{`` and have at least one member) as lines."""
         if self._failed:
             raise JournalError(f"the journal {self.path} could not be written earlier on")
-        seq = self._seq
-        lines: list[bytes] = []
-        for event in events:
-            seq += 1
-            lines.append(b'{"seq":%d,%b\n' % (seq, event[1:]))
+        lines = [b'{"seq":%d,%b\n' % (seq, event[1:]) for seq, event in enumerate(events, self._seq + 1)]
         self._write(b"".join(lines))
-        self._seq = seq
+        self._seq += len(lines)
         self._dirty = True
 
     @property

@@ -5,8 +5,8 @@ no process, pipe, clock or file may enter.
 """
 
 from kastrun.protocol.codec import Breach, Decoder
-from kastrun.protocol.fingerprint import fingerprint
-from kastrun.protocol.intake import Item
+from kastrun.protocol.fingerprint import fingerprint, fingerprints
+from kastrun.protocol.intake import Heard, Item
 from kastrun.protocol.redact import Redactor
 
-__all__ = ["Breach", "Decoder", "Item", "Redactor", "fingerprint"]
+__all__ = ["Breach", "Decoder", "Heard", "Item", "Redactor", "fingerprint", "fingerprints"]

@@ -14,7 +14,7 @@ from msgspec import Struct
 from kastrun.model import Counts
 from kastrun.protocol import certain, exact, explain
 from kastrun.protocol.explain import Refused
-from kastrun.protocol.intake import Intake, Item
+from kastrun.protocol.intake import Heard, Intake
 from kastrun.protocol.messages import Done
 from kastrun.protocol.reasons import FAILURES
 
@@ -89,35 +89,35 @@ class Decoder:
         """The first names (paths) behind the warning `unknown_field`, each once."""
         return self._intake.unknown_fields
 
-    def feed(self, data: bytes, now: float) -> list[Item]:
+    def feed(self, data: bytes, now: float) -> Heard:
         """The messages that `data` completes, up to the first breach. `now`: seconds, monotonic."""
-        items: list[Item] = []
+        heard = Heard()
         if self._ended():
-            return items
+            return heard
         too_much = len(data) > self._room
         if too_much:
             data = data[: self._room]
         self._room -= len(data)
-        self._frame(data, now, items)
+        self._frame(data, now, heard)
         if len(self._tail) > MAX_LINE:
-            self._line(bytes(self._tail), now, items)
+            self._line(bytes(self._tail), now, heard)
         if too_much and not self._ended():
             refused = explain.plain("too_much_output", "standard output is longer than the job may print")
             self._stop(refused, bytes(self._tail), self._number + 1)
-        return items
+        return heard
 
-    def close(self, now: float) -> list[Item]:
+    def close(self, now: float) -> Heard:
         """Standard output has ended: a last line without a newline counts if it is whole."""
-        items: list[Item] = []
+        heard = Heard()
         if self._tail:
             line, self._tail = bytes(self._tail), bytearray()
-            self._line(line, now, items, last=True)
-        return items
+            self._line(line, now, heard, last=True)
+        return heard
 
     def _ended(self) -> bool:
         return self.breach is not None
 
-    def _frame(self, data: bytes, now: float, items: list[Item]) -> None:
+    def _frame(self, data: bytes, now: float, heard: Heard) -> None:
         cut = data.rfind(b"\n")
         if cut < 0:
             self._tail += data
@@ -125,40 +125,36 @@ class Decoder:
         block = bytes(self._tail) + data[:cut]
         self._tail = bytearray(data[cut + 1 :])
         lines = block.split(b"\n")
-        if self._block(block, lines, now, items):
+        if self._block(block, lines, now, heard):
             return
         for line in lines:
-            self._line(line, now, items)
+            self._line(line, now, heard)
             if self._ended():
                 return
 
-    def _block(self, block: bytes, lines: list[bytes], now: float, items: list[Item]) -> bool:
+    def _block(self, block: bytes, lines: list[bytes], now: float, heard: Heard) -> bool:
         """Takes all lines at once where every one is certain. False: none was taken."""
         if len(block) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
             return False
         read = certain.read(block, lines)
-        if read is None or self._redactor.occurs(b"".join(read[1])):
+        if read is None or self._redactor.occurs(read[1]):
             return False
-        take, number = self._intake.take, self._number
-        for message, encoding in zip(*read, strict=True):
-            number += 1
-            refused = take(message, encoding, now, items)
-            if refused is not None:
-                self._stop(refused, lines[number - self._number - 1], number)
-                break
-        self._number = number
+        taken, refused = self._intake.take_all(*read, now, heard)
+        self._number += taken
+        if refused is not None:
+            self._stop(refused, lines[taken - 1], self._number)
         return True
 
-    def _line(self, line: bytes, now: float, items: list[Item], *, last: bool = False) -> None:
+    def _line(self, line: bytes, now: float, heard: Heard, *, last: bool = False) -> None:
         self._number += 1
-        refused = self._judge(line[: MAX_LINE + 1], now, items)
+        refused = self._judge(line[: MAX_LINE + 1], now, heard)
         if refused is None:
             return
         if last and refused.reason == "bad_json":
             refused = explain.plain("truncated_line", "standard output ended in the middle of this line")
         self._stop(refused, line, self._number)
 
-    def _judge(self, line: bytes, now: float, items: list[Item]) -> Refused | None:
+    def _judge(self, line: bytes, now: float, heard: Heard) -> Refused | None:
         """One line: its frame (rule 1) and place (rule 5), then what it says."""
         text = line.removeprefix(_BOM) if self._number == 1 else line
         blank = not text.strip(_BLANK)
@@ -169,12 +165,12 @@ class Decoder:
         if blank:
             return None
         read = certain.read(text, [text])
-        if read is not None and not self._redactor.occurs(read[1][0]):
-            return self._intake.take(read[0][0], read[1][0], now, items)
+        if read is not None and not self._redactor.occurs(read[1]):
+            return self._intake.take(read[0][0], read[1][:-1], now, heard)
         reading = exact.read(text)
         if isinstance(reading, Refused):
             return reading
-        return self._intake.take_reading(reading, now, items)
+        return self._intake.take_reading(reading, now, heard)
 
     def _stop(self, refused: Refused, line: bytes, number: int) -> None:
         self._tail = bytearray()

@@ -1,12 +1,12 @@
 """What of a job's messages is kept: order, targets, limits, counts, and the bodies to write.
 
-Messages come in one by one, already read and fitting their schema; bytes and lines are the
-codec's. The clock is the caller's.
+Messages come in already read and fitting their schema, one by one or, a flood of findings, all
+of one read at once; bytes and lines are the codec's. The clock is the caller's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from msgspec import UNSET, structs
@@ -43,10 +43,34 @@ where the envelope is `{"type":"finding",…` without a comma at its end. The pl
 `observed_at` in it, unknown fields are under `extra`, an `x-` message is under `data`.
 """
 
+
+class Heard:
+    """What was kept, in order: `messages`, and beside each its body in `bodies`."""
+
+    __slots__ = ("bodies", "messages")
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.bodies: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    def __iter__(self) -> Iterator[Item]:
+        return zip(self.messages, self.bodies, strict=True)
+
+    def add(self, message: Message, body: bytes) -> None:
+        """Keep one more."""
+        self.messages.append(message)
+        self.bodies.append(body)
+
+
 _TARGETED: Final = (Finding, Asset, Log)
 _AT: Final = b',"at"'
 _AT_SIZE: Final = len(_AT)
 _OBSERVED: Final = b',"observed_at"'
+_FINDING: Final = b'{"type":"finding"'
+_RULE: Final = b',"rule":'
 _OPENING: Final[dict[Any, int]] = {kind: len(f'{{"type":"{name}"') for name, kind in TYPES.items()}
 
 
@@ -63,12 +87,51 @@ class Intake:
         self._targets = targets
         self._target_sizes = {value: len(b',"target":' + certain.encode(value)) for value in targets}
         self._several = len(targets) > 1
+        self._openings = (
+            []
+            if self._several
+            else [_FINDING, *(_FINDING + b',"target":' + certain.encode(each) for each in targets)]
+        )
         self._max_records = max_records
         self._second = float("-inf")
         self._in_second = 0
 
-    def take(self, message: Known, encoding: bytes, now: float, items: list[Item]) -> Refused | None:
-        """Appends a message to `items` if it is one to keep. Returns the breach, where it is one."""
+    def take_all(
+        self, messages: list[Known], encoded: bytes, now: float, heard: Heard
+    ) -> tuple[int, Refused | None]:
+        """Takes them in order, up to a breach; how many were taken, the one that is it included.
+
+        `encoded` has each one's encoding and a newline after it.
+        """
+        if (bodies := self._all_findings(len(messages), encoded)) is not None:
+            heard.messages += messages
+            heard.bodies += bodies
+            self.records += len(messages)
+            self.counts.finding += len(messages)
+            return len(messages), None
+        number = 0
+        for message, encoding in zip(messages, encoded[:-1].split(b"\n"), strict=True):
+            number += 1
+            if (refused := self.take(message, encoding, now, heard)) is not None:
+                return number, refused
+        return number, None
+
+    def _all_findings(self, count: int, encoded: bytes) -> list[bytes] | None:
+        """The bodies where nothing but findings came, all of which are to be kept; None elsewhere.
+
+        They begin alike: with the job's own target or none, and without `at`. A newline is
+        never inside an encoding, so that what follows it is where one begins.
+        """
+        if self.done is not None or self.records + count > self._max_records:
+            return None
+        for opening in self._openings:
+            start = opening + _RULE
+            if encoded.startswith(start) and encoded.count(b"\n" + start) == count - 1:
+                return encoded[len(opening) : -1].split(b"\n" + opening)
+        return None
+
+    def take(self, message: Known, encoding: bytes, now: float, heard: Heard) -> Refused | None:
+        """Adds a message to what was heard if it is one to keep. Returns the breach, where it is one."""
         if self.done is not None:
             return explain.plain("after_done", "a line came after `done`")
         kind = type(message)
@@ -92,10 +155,10 @@ class Intake:
             self.records += 1
         self._tally(kind)
         body = encoding[start:]
-        items.append((message, body if body[:_AT_SIZE] != _AT else _OBSERVED + body[_AT_SIZE:]))
+        heard.add(message, body if body[:_AT_SIZE] != _AT else _OBSERVED + body[_AT_SIZE:])
         return None
 
-    def take_reading(self, reading: Reading, now: float, items: list[Item]) -> Refused | None:
+    def take_reading(self, reading: Reading, now: float, heard: Heard) -> Refused | None:
         """The same for a message that was read exactly: unknown fields, `x-` types, secrets out."""
         if self.done is not None:
             return explain.plain("after_done", "a line came after `done`")
@@ -107,21 +170,21 @@ class Intake:
         if self.redactor:
             message, extra = self.redactor.message(message), self.redactor.value(extra)
         if isinstance(message, Custom):
-            return self._take_custom(message, items)
-        kept = len(items)
-        refused = self.take(message, certain.encode(message), now, items)
-        if extra and len(items) > kept:
-            items[-1] = (message, items[-1][1][:-1] + b',"extra":' + certain.encode(extra) + b"}")
+            return self._take_custom(message, heard)
+        kept = len(heard)
+        refused = self.take(message, certain.encode(message), now, heard)
+        if extra and len(heard) > kept:
+            heard.bodies[-1] = heard.bodies[-1][:-1] + b',"extra":' + certain.encode(extra) + b"}"
         return refused
 
-    def _take_custom(self, message: Custom, items: list[Item]) -> Refused | None:
+    def _take_custom(self, message: Custom, heard: Heard) -> Refused | None:
         if self.records >= self._max_records:
             return self._too_many()
         self.records += 1
         target = message.data.get("target")
         if isinstance(target, str) and target in self._targets:
             message = structs.replace(message, target=target)
-        items.append((message, b',"data":' + certain.encode(message.data) + b"}"))
+        heard.add(message, b',"data":' + certain.encode(message.data) + b"}")
         return None
 
     def _end(self, done: Done) -> Refused | None:

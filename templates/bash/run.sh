@@ -22,7 +22,8 @@ answer=$(curl -gsS --proto =http --max-time "$(ask '[.deadline_s / 2, 5] | min')
   --user-agent "$(ask .http.user_agent)" -o /dev/null -D head -w '%{http_code} %{redirect_url}' \
   -- "$url" </dev/null 2>curl.err) || : # not its exit code is the proof of contact, but a whole head
 if ! grep -q $'^\r\\?$' head 2>/dev/null; then
-  say --arg message "$url does not answer: $(head -c 300 curl.err)" \
+  why=$(head -c 300 curl.err)
+  say --arg message "$url does not answer: ${why:-it closed half way}" \
     '{type: "done", status: "error", error: {kind: "target", $message}}'
   exit 0
 fi

@@ -44,16 +44,21 @@ fn connect(host: &str, port: u16, end: Instant) -> io::Result<TcpStream> {
     Err(failure)
 }
 
+/// Whether a head has come to its end: an empty line, by the book or as untidy servers write it.
+fn is_whole(head: &[u8]) -> bool {
+    head.windows(4).any(|end| end == b"\r\n\r\n") || head.windows(2).any(|end| end == b"\n\n")
+}
+
 /// The head of the answer: bounded in length, and in time however slowly it comes.
 fn exchange(mut stream: TcpStream, request: &str, end: Instant) -> io::Result<String> {
     stream.set_write_timeout(Some(left(end)?))?;
     stream.write_all(request.as_bytes())?;
     let mut head = Vec::new();
     let mut chunk = [0; 4096];
-    while !head.windows(4).any(|four| four == b"\r\n\r\n") && head.len() < LONGEST_HEAD {
+    while !is_whole(&head) && head.len() < LONGEST_HEAD {
         stream.set_read_timeout(Some(left(end)?))?;
         match stream.read(&mut chunk) {
-            Ok(0) => break,
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(read) => head.extend_from_slice(&chunk[..read]),
             // Its time is over; `left` says so in words.
             Err(error) if error.kind() == ErrorKind::WouldBlock => continue,

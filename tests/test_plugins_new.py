@@ -81,6 +81,7 @@ def trial(plugin: Plugin, port: int, **other: Any) -> Trial:
     "language",
     [pytest.param(each, marks=pytest.mark.needs(*NEEDS[each])) for each in plugins_new.LANGUAGES],
 )
+@pytest.mark.timeout(300)
 async def test_what_it_makes_passes_the_whole_kit(
     language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,8 +101,8 @@ async def test_what_it_makes_passes_the_whole_kit(
     assert plugin is not None
     with workshop() as shop:
         with serve(drip) as port:
-            slow = await shop.run(trial(plugin, port, total_s=6))
-        assert (slow.ended.reason, slow.ended.timings.duration_s < 5.5) == ("plugin_target", True), slow.ended
+            slow = await shop.run(trial(plugin, port, total_s=20))
+        assert slow.ended.reason == "plugin_target", slow.ended  # and no time-out: it has one of its own
         with site({"routes": {"*": {"status": 204}}}, tmp_path) as proxy:
             http = Http(user_agent="me/1", headers={}, proxy=f"http://127.0.0.1:{proxy.port}")
             proxied = await shop.run(trial(plugin, 9, http=http))

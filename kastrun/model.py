@@ -184,6 +184,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     http: Http
     document: JsonObject
     source: str | None = None
+    window: str | None = None
 
 
 class Verdict(Struct, frozen=True, kw_only=True, gc=False):

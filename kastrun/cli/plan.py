@@ -53,6 +53,8 @@ def _as_text(
 ) -> Iterator[str]:
     profile = intent.profile
     yield f"{profile.name}: mode {profile.mode}, {profile.max_workers} at once, fail_on {profile.fail_on}\n"
+    if profile.window is not None:
+        yield f"jobs start only {profile.window}\n"
     yield "\nplugins, in the order of their priority\n"
     for chosen in selection.chosen:
         yield from _plugin_lines(chosen, readiness[chosen.plugin.name])
@@ -95,6 +97,7 @@ def _as_json(
         "mode": profile.mode,
         "max_workers": profile.max_workers,
         "fail_on": profile.fail_on,
+        "window": profile.window,
         "plugins": [_plugin_json(chosen, readiness[chosen.plugin.name]) for chosen in selection.chosen],
     }
     yield json.dumps(head, indent=2, ensure_ascii=False)[:-2] + ',\n  "jobs": ['

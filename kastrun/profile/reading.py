@@ -17,6 +17,7 @@ from kastrun.profile.choices import check_target_options, check_unnamed, duratio
 from kastrun.profile.entries import Listed, check_scope, read_targets, tagged
 from kastrun.profile.secrets import read_headers
 from kastrun.profile.surroundings import Pick, Surroundings
+from kastrun.profile.window import window
 from kastrun.schema import SchemaProblem, check, fill_defaults
 
 
@@ -91,6 +92,7 @@ class _Reading:
             plugin_dirs=self._texts("plugin_dirs"),
             job_timeout_s=duration(filled["limits"], "job_timeout", ("limits",), notes),
             run_timeout_s=duration(filled["limits"], "run_timeout", ("limits",), notes),
+            window=self._window(),
             plugins=choices,
             http=Http(
                 user_agent=http["user_agent"],
@@ -101,6 +103,15 @@ class _Reading:
             document=document,
             source=source,
         )
+
+    def _window(self) -> str | None:
+        text: str | None = self.filled["limits"].get("window")
+        if text is not None:
+            try:
+                window(text)
+            except ValueError as error:
+                self.notes.add(("limits", "window"), "bad_format", str(error))
+        return text
 
     def _texts(self, key: str) -> tuple[str, ...]:
         return tuple(text for text in self.filled[key] if text is not None)

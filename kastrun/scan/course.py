@@ -22,6 +22,8 @@ from kastrun.journal import Journal
 from kastrun.model import Job
 from kastrun.names import Names
 from kastrun.process import Family
+from kastrun.profile.window import window
+from kastrun.scan.opening import Opening
 from kastrun.scan.prepare import Prepared, jobs_of, prepare
 from kastrun.scan.resume import Resume, keep_assets, read_back, take_back
 from kastrun.scan.reuse import Since, take_over
@@ -149,7 +151,7 @@ class _Run:
         return Engine(
             jobs=(item for item in items if isinstance(item, Job) and item.id not in finished),
             stations=stations(intent, prepared),
-            allowed=Gate(intent, Names()).look,
+            allowed=Gate(intent, Names(), self._opening()).look,
             sink=sinks,
             folder=str(self.folder),
             max_workers=intent.profile.max_workers,
@@ -160,6 +162,10 @@ class _Run:
             inputs=self.inputs,
             failed=self.earlier.failed,
         )
+
+    def _opening(self) -> Opening:
+        text = self.intent.profile.window
+        return Opening(window(text) if text else None, self.tally, self.screen)
 
     def _begun(self, prepared: Prepared) -> RunStarted:
         profile = self.intent.profile

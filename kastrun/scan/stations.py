@@ -9,6 +9,7 @@ from kastrun.intent import Intent, read_secret
 from kastrun.launch import Station
 from kastrun.model import Job
 from kastrun.names import Names
+from kastrun.scan.opening import Opening
 from kastrun.scan.prepare import Prepared
 from kastrun.targets.addresses import is_address
 
@@ -28,13 +29,16 @@ def stations(intent: Intent, prepared: Prepared) -> dict[str, Station]:
 
 
 class Gate:
-    """The last look at the scope before a job starts: to what does its name resolve?"""
+    """The last look before a job starts: is it the time, and to what does its name resolve?"""
 
-    def __init__(self, intent: Intent, names: Names) -> None:
+    def __init__(self, intent: Intent, names: Names, opening: Opening) -> None:
         self._scope = intent.scope
         self._names = names
+        self._opening = opening
 
     async def look(self, job: Job) -> Cause | None:
+        """Why it must not start, if anything speaks against it; it waits for the profile's window."""
+        await self._opening.wait()
         host = job.target.host
         if host is None:
             return None

@@ -121,6 +121,8 @@ class Tally:
         self.assets: dict[str, int] = {}
         self.logs: dict[str, int] = {}
         self.warnings: dict[str, int] = {}
+        self.held = ""
+        """Why nothing new starts at the moment, for people; live only."""
         self.artifacts: dict[str, int] = {}
         self._outcomes: dict[tuple[str, Status, str | None], Outcome] = {}
         self._findings: dict[tuple[str, str, Severity, bool], Finding] = {}

@@ -44,7 +44,7 @@ def render(tally: Tally, now: float, width: int, height: int, *, ascii_only: boo
 def _bar_line(tally: Tally, now: float, width: int, ascii_only: bool) -> Text:
     """``shop ━━━━━━━━──────── 120/400 30 % 1:32 about 4 min left``: the bar takes what is left."""
     planned = tally.run.planned if tally.run is not None else None
-    left = left_s(tally, now)
+    left = None if tally.held else left_s(tally, now)
     after = [done_of(tally), f"{100 * tally.ended() // planned} %" if planned else "jobs"]
     after.append(clock(tally.duration_s(now)))
     after += [about(left)] if left is not None and width >= 60 else []
@@ -75,7 +75,8 @@ def _standing(tally: Tally) -> Text:
     for trouble in troubles(tally):
         bad = not trouble.endswith(" skipped")
         line.append("   ").append(trouble, style="red" if bad else "dim")
-    return line.append(f"   {len(tally.running):,} running", style="dim")
+    line.append(f"   {len(tally.running):,} running", style="dim")
+    return line.append(f"   {tally.held}", style="yellow") if tally.held else line
 
 
 def _failure_line(tally: Tally) -> Text:

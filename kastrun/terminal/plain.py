@@ -39,7 +39,9 @@ def status_line(tally: Tally, now: float) -> str:
     parts = [f"{done_of(tally)} jobs", *troubles(tally)]
     parts.append(f"findings: {by_severity(tally.severities())}")
     parts.append(f"{len(tally.running):,} running")
-    if (left := left_s(tally, now)) is not None:
+    if tally.held:
+        parts.append(tally.held)
+    elif (left := left_s(tally, now)) is not None:
         parts.append(about(left))
     return f"{at(now)} {', '.join(parts)}"
 

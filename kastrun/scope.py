@@ -7,13 +7,14 @@ reaches while it runs is the sandbox's to enforce.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Final
 
+from kastrun.blocks import Block, block, forms, special
 from kastrun.model import Target
+from kastrun.reach import Enforcement, NameSpan, Network, Reach, Span
 from kastrun.targets.addresses import is_address
-from kastrun.targets.blocks import Block, block, forms, special
 from kastrun.targets.entries import Entries, read_entry
 from kastrun.targets.refusal import shown
 
@@ -32,6 +33,9 @@ class Scope:
     def __init__(self) -> None:
         self._excludes = Entries()
         self._written = Entries()
+        self._extra_spans: list[Span] = []
+        self._extra_names: list[NameSpan] = []
+        self._same_for_all: Reach | None = None
 
     @classmethod
     def build(cls, targets: Iterable[Target], extra: Sequence[str], exclude: Sequence[str]) -> Scope:
@@ -40,7 +44,11 @@ class Scope:
         for entry in exclude:
             scope._excludes.add(entry)
         for entry in extra:
-            scope.note(read_entry(entry)[0])
+            target, wildcard = read_entry(entry)
+            scope.note(target)
+            spans, names = _covered(target, below=wildcard)
+            scope._extra_spans += spans
+            scope._extra_names += names
         for target in targets:
             scope.note(target)
         return scope
@@ -51,6 +59,7 @@ class Scope:
         A `localhost` name writes the loopback addresses (RFC 6761 6.3). A CIDR writes its special
         addresses only where it has no others: ``0.0.0.0/0`` does not mean this machine.
         """
+        self._same_for_all = None
         host = target.host
         if host is not None and not is_address(host):
             if host == _LOCALHOST or host.endswith("." + _LOCALHOST):
@@ -95,6 +104,47 @@ class Scope:
                 return f"{target_host} {verb} {reason}"
         return None
 
+    def reach(
+        self,
+        target: Target,
+        *,
+        network: Network,
+        enforcement: Enforcement,
+        any_port: bool,
+        pins: Mapping[str, Iterable[str]],
+    ) -> Reach:
+        """What a job about `target` may reach: it, what `scope` adds, and never what is excluded.
+
+        `any_port`: where the target names a port, its host's others are in the scope too. `pins`
+        are the addresses of names, as far as they are known.
+        """
+        bare = Target(kind=target.kind, value=target.value, host=target.host) if any_port else target
+        spans, names = _covered(bare, below=False)
+        if target.kind == "domain":
+            names += _covered(bare, below=True)[1]
+        shared = self._shared_reach()
+        return shared._replace(
+            network=network,
+            scope=enforcement,
+            allowed=(*spans, *shared.allowed),
+            names=(*names, *shared.names),
+            pins=tuple((name, tuple(_without_zone(addresses))) for name, addresses in pins.items()),
+        )
+
+    def _shared_reach(self) -> Reach:
+        """What is the same for every job of the run."""
+        if self._same_for_all is None:
+            self._same_for_all = Reach(
+                network="none",
+                scope="enforce",
+                allowed=tuple(self._extra_spans),
+                written=tuple(self._written.spans()),
+                excluded=tuple(self._excludes.spans()),
+                names=tuple(self._extra_names),
+                excluded_names=tuple(self._excludes.names()),
+            )
+        return self._same_for_all
+
     def _refusal(self, text: str, port: int | None) -> str | None:
         try:
             found = block(str(ip_address(text)))
@@ -114,3 +164,17 @@ class Scope:
             if entry := self._excludes.block(form, port):
                 return entry
         return None
+
+
+def _covered(target: Target, *, below: bool) -> tuple[list[Span], list[NameSpan]]:
+    """The addresses, or the names, that a target or an entry of `scope` is about."""
+    port = target.port or 0
+    if target.host is not None and not is_address(target.host):
+        return [], [(target.host, below, port)]
+    if target.host is None and target.kind != "cidr":
+        return [], []
+    return [(*block(target.host or target.value), port)], []
+
+
+def _without_zone(addresses: Iterable[str]) -> Iterable[str]:
+    return (text.partition("%")[0] for text in addresses)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "kastrun"
 
 FLOORS = {
-    0: "__init__ model errors facts jobids resources",
+    0: "__init__ blocks errors facts jobids model reach resources",
     1: "places problems schema toml_tree toml_words",
     2: "dependencies launch manifest plan profile protocol ready report scope tally targets",
     3: "demo discover files inputs journal names process sandbox settings terminal warden workspace",

@@ -106,6 +106,12 @@ def unmount(target: str, flags: int) -> None:
         raise _failed(f"umount {target}")
 
 
+def disconnect(fd: int) -> None:
+    """Of a socket: it may be connected anew. Raises OSError."""
+    if _libc.connect(fd, bytes(16), 16) < 0:  # AF_UNSPEC
+        raise _failed("connect")
+
+
 def capabilities() -> int:
     """The effective capabilities of this thread, as a bit mask."""
     data = ctypes.create_string_buffer(24)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import ctypes
 import errno
 import os
@@ -42,7 +43,9 @@ def _listening(code: bytes) -> int:
 
 def _hand_over(listener: int, channel: int) -> None:
     with socket.socket(fileno=os.dup(channel)) as out:
-        socket.send_fds(out, [b"L"], [listener], HANDOVER)
+        # Not send_fds, which does not pass its flags on (Python 3.11).
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener]))
+        out.sendmsg([b"L"], [rights], HANDOVER)
     os.close(listener)
 
 

@@ -7,9 +7,12 @@ prefix length that occurs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from kastrun.blocks import Block, block
 from kastrun.model import Target
+from kastrun.reach import NameSpan, Span
 from kastrun.targets.addresses import is_address
-from kastrun.targets.blocks import Block, block
 from kastrun.targets.reading import parse
 from kastrun.targets.refusal import TargetError, quoted
 
@@ -86,6 +89,18 @@ class Entries:
             if version == asked.version and bits < asked.host_bits
             for first, ports in table.items()
         )
+
+    def spans(self) -> Iterator[Span]:
+        """The addresses and networks among them."""
+        for (version, bits), table in self._networks.items():
+            for first, ports in table.items():
+                yield from ((version, first << bits, bits, port or 0) for port in ports)
+
+    def names(self) -> Iterator[NameSpan]:
+        """The names among them."""
+        for below, table in ((False, self._names), (True, self._suffixes)):
+            for name, ports in table.items():
+                yield from ((name, below, port or 0) for port in ports)
 
 
 def _on(ports: _Ports | None, port: int | None) -> str | None:

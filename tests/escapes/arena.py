@@ -84,8 +84,10 @@ class Arena:
         folder.chmod(0o755)
         for place in (self.home, self.work):
             place.mkdir(mode=0o700)
-        shutil.copytree(ROOT / "kastrun" / "sandbox", self.code / "kastrun" / "sandbox")
-        shutil.copy(ROOT / "kastrun" / "__init__.py", self.code / "kastrun")
+        for room in ("sandbox", "warden"):
+            shutil.copytree(ROOT / "kastrun" / room, self.code / "kastrun" / room)
+        for module in ("__init__", "blocks", "reach"):
+            shutil.copy(ROOT / "kastrun" / f"{module}.py", self.code / "kastrun")
         shutil.copy(RUNNER, self.code)
         self._own(folder)
 

@@ -3,14 +3,19 @@
 import json
 import os
 import resource
+import select
+import socket
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from kastrun.sandbox import landlock, namespaces
+from kastrun.reach import Reach
+from kastrun.sandbox import filters, landlock, namespaces
 from kastrun.sandbox.begin import Begun, Command, begin
+from kastrun.sandbox.broker import Broker
 from kastrun.sandbox.orders import Orders
+from kastrun.warden import tree
 
 READABLE = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -22,7 +27,10 @@ def orders(order: dict) -> Orders:
         namespaces=namespaces,
         netns=namespaces,
         work=order["work"],
-        readable=tuple(path for path in READABLE if os.path.exists(path) and not os.path.islink(path)),
+        readable=(
+            *(path for path in READABLE if os.path.exists(path) and not os.path.islink(path)),
+            *order.get("readable", ()),
+        ),
         links=tuple((path, os.readlink(path)) for path in READABLE if os.path.islink(path)),
         devices=DEVICES,
         files=(("/etc/passwd", b"plugin:x:1000:1000::/:/bin/sh\n"),),
@@ -39,10 +47,32 @@ def orders(order: dict) -> Orders:
         oom_score_adj=1000,
         landlock=landlock.abi(),
         own_tcp=False,
-        filters=(),
-        listener=False,
+        filters=filters.programs(namespaces=namespaces),
+        listener=True,
         cgroup="",
     )
+
+
+def broker(order: dict, begun: Begun, listener: int) -> None:
+    """Serve until the attack has ended; what it contacted goes into the file that the order names."""
+    notes: list = []
+    reach = order.get("reach") or {"network": "none", "scope": "enforce"}
+    mine = Broker(listener, Reach(**reach), notes.append, lambda: tree.descendants(os.getpid()))
+    end = begun.ended if begun.ended >= 0 else os.pidfd_open(begun.pid)
+    poll = select.poll()
+    poll.register(mine, select.POLLIN)
+    poll.register(end, select.POLLIN)
+    while True:
+        seconds = mine.seconds()
+        if any(fd == end for fd, _ in poll.poll(None if seconds is None else 1000 * seconds)):
+            break
+        mine.serve()
+        for note in [note for note in notes if note[0] == "ask"]:
+            notes.remove(note)
+            mine.pin(note[1], dict(order.get("names", ())).get(note[1], ()))
+    mine.close()
+    if "told" in order:
+        Path(order["told"]).write_text(json.dumps([line for _, lines in notes for line in lines]))
 
 
 def main() -> int:
@@ -54,7 +84,10 @@ def main() -> int:
     else:
         environment = {b"PATH": b"/usr/bin:/bin", b"HOME": os.fsencode(order["work"])}
         fds = [os.dup(fd) for fd in (0, 1, 2)]
-        begun = begin(orders(order), Command(argv[0], argv, environment, fds))
+        channel, theirs = socket.socketpair()
+        begun = begin(orders(order), Command(argv[0], argv, environment, fds), theirs.fileno())
+        _, listeners, _, _ = socket.recv_fds(channel, 1, 1)
+        broker(order, begun, listeners[0])
     if begun.ended >= 0:
         (status,) = namespaces.ENDED.unpack(os.read(begun.ended, namespaces.ENDED.size))
     else:

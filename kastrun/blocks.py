@@ -1,11 +1,11 @@
 """Addresses and networks as plain numbers, for look-ups, and the special ones among them.
 
-Knows nothing of a profile: what a special address leads to is `kastrun.scope`'s decision.
+Floor 0. Read by the scope and, in another process, by the broker, so nothing that is slow to
+load may be imported at the top. What a special address leads to is decided elsewhere.
 """
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from typing import Final, NamedTuple
 
 _V4_BITS: Final = 0xFFFFFFFF
@@ -23,9 +23,28 @@ class Block(NamedTuple):
     host_bits: int
 
 
+_SPECIAL: Final = {
+    4: (
+        ("loopback", 0x7F << 24, 24),
+        ("link-local", 0xA9FE << 16, 16),
+        ("multicast", 0xE << 28, 28),
+        ("unspecified", 0, 0),
+    ),
+    6: (
+        ("loopback", 1, 0),
+        ("link-local", 0x3FA << 118, 118),
+        ("multicast", 0xFF << 120, 120),
+        ("unspecified", 0, 0),
+    ),
+}
+"""By version: the kind, its first address and its host bits."""
+
+
 def block(text: str) -> Block:
     """A canonical address or network. Raises ValueError for what is clearly neither."""
     if ":" in text or "/" in text:
+        from ipaddress import ip_network
+
         network = ip_network(text)
         bits = network.max_prefixlen - network.prefixlen
         return Block(network.version, int(network.network_address), bits)
@@ -47,24 +66,7 @@ def forms(found: Block) -> tuple[Block, ...]:
 
 def special(found: Block) -> str | None:
     """``loopback``, ``link-local``, ``multicast`` or ``unspecified`` where all of it is; else None."""
-    for kind, whole in _SPECIAL[found.version]:
-        bits = whole.host_bits
-        if found.host_bits <= bits and found.first >> bits == whole.first >> bits:
+    for kind, first, bits in _SPECIAL[found.version]:
+        if found.host_bits <= bits and found.first >> bits == first >> bits:
             return kind
     return None
-
-
-_SPECIAL: Final = {
-    4: (
-        ("loopback", block("127.0.0.0/8")),
-        ("link-local", block("169.254.0.0/16")),
-        ("multicast", block("224.0.0.0/4")),
-        ("unspecified", block("0.0.0.0/32")),
-    ),
-    6: (
-        ("loopback", block("::1/128")),
-        ("link-local", block("fe80::/10")),
-        ("multicast", block("ff00::/8")),
-        ("unspecified", block("::/128")),
-    ),
-}

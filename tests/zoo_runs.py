@@ -222,8 +222,8 @@ def check_summary(ran: Ran) -> None:
 
 
 def jobs_of(events: Iterable[dict[str, Any]]) -> set[str]:
-    """The ids of the jobs that were started."""
-    return {event["job"] for event in events if event["type"] == "start"}
+    """The ids of the processes that were started: a job's, or a batch's."""
+    return {event.get("process", event["job"]) for event in events if event["type"] == "start"}
 
 
 def left_over(folder: Path, jobs: set[str]) -> list[str]:

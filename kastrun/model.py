@@ -172,6 +172,14 @@ class Http(Struct, frozen=True, kw_only=True):
     ca_file: str | None = None
 
 
+class Notify(Struct, frozen=True, kw_only=True):
+    """Who is told when a run has ended (`[notify]`): a command's argv, a URL or a reference to one."""
+
+    command: tuple[str, ...] = ()
+    webhook: str | SecretRef | None = None
+    timeout_s: float = 30.0
+
+
 class Profile(Struct, frozen=True, kw_only=True):
     """A scan profile after extends, defaults and overrides; paths are absolute.
 
@@ -196,6 +204,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     document: JsonObject
     source: str | None = None
     window: str | None = None
+    notify: Notify = Notify()
 
 
 class Verdict(Struct, frozen=True, kw_only=True, gc=False):

@@ -41,7 +41,9 @@ def test_each_commented_key_is_good_where_it_stands(line: str, tmp_path: Path) -
     (tmp_path / "my-plugins").mkdir()
     path = tmp_path / "kast.toml"
     path.write_text(text, encoding="utf-8")
-    loaded = files.load_profile(str(path), find=lambda *_: discover.find(), environ={"HOME": "x"})
+    loaded = files.load_profile(
+        str(path), find=lambda *_: discover.find(), environ={"HOME": "x", "SCAN_WEBHOOK": "x"}
+    )
     assert loaded.profile is not None, problems.render(loaded.problems)
     assert check("profile", tomllib.loads(text)) == []
 
@@ -56,6 +58,7 @@ def test_every_key_of_the_schema_stands_in_the_example() -> None:
     schema = resources.schema("profile")
     assert set(live) == set(schema["properties"])
     assert set(live["limits"]) == set(schema["$defs"]["limits"]["properties"])
+    assert set(live["notify"]) == set(schema["$defs"]["notify"]["properties"])
     assert set(live["http"]) == set(schema["$defs"]["http"]["properties"])
     assert set(live["plugins"]["nmap"]) == set(schema["$defs"]["choice"]["properties"])
     assert {"url", "tags", "plugins"} <= set(live["targets"][1])

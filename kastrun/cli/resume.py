@@ -7,7 +7,7 @@ import sys
 from functools import partial
 
 from kastrun import intent, record, scan, settings, workspace
-from kastrun.cli import common, run
+from kastrun.cli import common, notice, run
 from kastrun.errors import UsageError
 from kastrun.journal import Journal
 from kastrun.profile import Overrides
@@ -30,8 +30,9 @@ def serve(options: argparse.Namespace) -> int:
         workspace.reopen_run_folder(folder)
         try:
             going_on = scan.Resume(retry_failed=options.retry_failed)
+            notice.warn(loaded.profile.notify)
             going = partial(scan.run, loaded, journal, run.screen(options), sys.argv[1:], resume=going_on)
             ended = trio.run(going)
-            return run.finish(ended, options)
+            return run.finish(ended, options, loaded.profile.notify)
         finally:
             workspace.clear_work(folder)

@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from kastrun import record, scan, workspace
-from kastrun.cli import common, failure, plan
+from kastrun.cli import common, failure, notice, plan
 from kastrun.errors import UsageError
 from kastrun.intent import Intent
 from kastrun.journal import Journal
+from kastrun.model import Notify
 from kastrun.profile.durations import seconds
 from kastrun.terminal import Screen, open_screen, print_summary
 
@@ -55,8 +56,9 @@ def into(intent: Intent, folder: Path, options: argparse.Namespace, since: scan.
         try:
             intent = intent.keep_stdin(folder)
             record.write_profile(folder, intent.profile)
+            notice.warn(intent.profile.notify)
             going = partial(scan.run, intent, journal, screen(options), sys.argv[1:], since=since)
-            return finish(trio.run(going), options)
+            return finish(trio.run(going), options, intent.profile.notify)
         finally:
             _tidy(folder, journal)
 
@@ -72,8 +74,8 @@ def screen(options: argparse.Namespace) -> Screen:
     )
 
 
-def finish(ended: scan.Ended, options: argparse.Namespace) -> int:
-    """Write `run.json`, move `latest` where runs have their place, print the summary."""
+def finish(ended: scan.Ended, options: argparse.Namespace, told: Notify) -> int:
+    """Write `run.json`, move `latest` where runs have their place, print the summary, give notice."""
     if ended.exit.code != 5:  # the disk that refused the journal would refuse this too
         record.write_summary(ended.folder, ended.tally, ended.exit)
         if ended.folder.parent.parent == common.runs_dir().resolve():  # beside --output it is not ours
@@ -83,6 +85,7 @@ def finish(ended: scan.Ended, options: argparse.Namespace) -> int:
         sys.stdout.flush()
     except OSError as error:
         failure.output_lost(error)  # the run is what it is, whoever reads of it
+    notice.give(ended, told)
     return ended.exit.code
 
 

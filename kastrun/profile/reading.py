@@ -15,6 +15,7 @@ from kastrun.model import Http, JsonObject, PluginChoice, Problem, Profile
 from kastrun.places import Notes, Nowhere, Source, in_order
 from kastrun.profile.choices import check_target_options, check_unnamed, duration, picked, read_choices
 from kastrun.profile.entries import Listed, check_scope, read_targets, tagged
+from kastrun.profile.notice import read_notify
 from kastrun.profile.secrets import read_headers
 from kastrun.profile.surroundings import Pick, Surroundings
 from kastrun.profile.window import window
@@ -102,6 +103,7 @@ class _Reading:
             ),
             document=document,
             source=source,
+            notify=read_notify(filled["notify"], notes, self.around),
         )
 
     def _window(self) -> str | None:

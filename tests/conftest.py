@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
+import offspring
 import pytest
 
 # A machine that does much else at the moment is slow, and proves nothing.
@@ -27,6 +31,11 @@ PLACES = os.pathsep.join(
         "/usr/sbin",
     ]
 )
+PATIENCE_S = 20.0
+
+
+def pytest_configure() -> None:
+    offspring.adopt()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -37,26 +46,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 pytest.skip(f"needs the program {program}, which is not installed here (make tools)")
 
 
-def descendants() -> set[int]:
-    """Every process below this one that is not a zombie of the test's own making."""
-    found: set[int] = set()
-    pending = [os.getpid()]
-    while pending:
-        pid = pending.pop()
-        for task in Path(f"/proc/{pid}/task").glob("*"):
-            try:
-                below = {int(child) for child in (task / "children").read_text().split()}
-            except OSError:
-                continue
-            pending += below - found
-            found |= below
-    return found
+@pytest.fixture(autouse=True)
+def _no_process_outlives_its_test() -> Iterator[None]:
+    """Fails the test that left one; it is killed, so that the next test is not to blame."""
+    offspring.begin()
+    yield
+    deadline = time.monotonic() + PATIENCE_S  # what was killed together with kastrun takes a moment
+    while (left := offspring.living()) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    offspring.reap()
+    assert left == {}
 
 
 @pytest.fixture
 def nothing_left() -> Iterator[None]:
-    """Fails where the test leaves a process or a descriptor behind."""
-    before, fds = descendants(), len(os.listdir("/proc/self/fd"))
+    """Fails where the test leaves a process for a moment only, or a descriptor."""
+    fds = len(os.listdir("/proc/self/fd"))
     yield
-    assert descendants() - before == set()
+    assert offspring.living() == {}
     assert len(os.listdir("/proc/self/fd")) == fds

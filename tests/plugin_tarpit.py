@@ -131,15 +131,3 @@ def interrupted(folder: Path, job: Mapping[str, Any], home: Path, event: threadi
         stderr=err.decode(errors="replace"),
         seconds=time.monotonic() - begin,
     )
-
-
-def left_behind(home: Path) -> list[str]:
-    """The command lines of processes whose HOME is `home`: what the plugin started and did not end."""
-    marker, found = f"HOME={home}".encode(), []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if marker in (process / "environ").read_bytes().split(b"\0"):
-                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue  # it ended while we looked, or is not ours
-    return found

@@ -35,17 +35,10 @@ def started(planned: int | None = 4, *, at: float = 0, left_out: list[LeftOut] |
 
 
 def start(
-    job: str, plugin: str = "nmap", target: str = "a.example", *, at: float = 0, attempt: int = 1, **more: Any
+    job: str, plugin: str = "nmap", target: str = "a.example", *, at: float = 0, attempt: int = 1
 ) -> JobStarted:
     return JobStarted(
-        job=job,
-        plugin=plugin,
-        version="1",
-        targets=[target],
-        attempt=attempt,
-        at=iso(at),
-        deadline_s=900,
-        **more,
+        job=job, plugin=plugin, version="1", targets=[target], attempt=attempt, at=iso(at), deadline_s=900
     )
 
 
@@ -62,7 +55,6 @@ def ended(
     failure: Failure | None = None,
     message: str | None = None,
     warnings: tuple[str, ...] = (),
-    **more: Any,
 ) -> JobEnded:
     return JobEnded(
         job=job,
@@ -77,7 +69,6 @@ def ended(
         failure=failure,
         message=message,
         tags=[],
-        **more,
     )
 
 

@@ -314,7 +314,7 @@ def test_odd_requests_get_an_answer_and_the_door(request_bytes: bytes, status: i
     noise=st.binary(max_size=200)
     | st.from_regex(rb"(GET|HEAD|PUT) [^ \r\n]{0,30} HTTP/1.[01]\r\n(.*\r\n){0,3}")
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_noise_never_breaks_a_thread(noise: bytes, weak: Site, unhandled: list[object]) -> None:
     exchange(port_of(weak.http_url), noise)
     assert unhandled == []

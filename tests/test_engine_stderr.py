@@ -38,7 +38,7 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
     ),
     st.integers(1, 9),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_secret_is_found_wherever_reads_cut_it(pieces: list[bytes], size: int) -> None:
     said = heard(b"".join(pieces), size, "s3cret", "s3cret-longer")
     assert "s3cret" not in said

@@ -18,6 +18,7 @@ import termios
 from pathlib import Path
 from typing import Any
 
+import offspring
 import pytest
 from zoo_runs import (
     LIMIT_S,
@@ -27,9 +28,7 @@ from zoo_runs import (
     command,
     environment,
     finished,
-    jobs_of,
     kastrun,
-    left_over,
     process_of,
     read_journal,
     until,
@@ -60,7 +59,7 @@ def test_while_programs_are_probed(tmp_path: Path, number: int) -> None:
     assert (code, stdout) == (130, "")
     assert stderr.splitlines()[-2:] == ["error: stopped before anything was run", "hint: start it again"]
     assert not going.folder.exists()
-    assert left_over(tmp_path, set()) == []
+    assert offspring.living() == {}
     assert list(tmp_path.glob("kastrun-*")) == []
 
 
@@ -145,7 +144,7 @@ def test_signals_without_end_change_nothing(tmp_path: Path) -> None:
     events = read_journal(going.folder)
     check_journal(events, complete=False)
     assert [event["status"] for event in events if event["type"] == "result"] == ["cancelled"] * 2
-    assert left_over(going.folder, jobs_of(events)) == []
+    until(lambda: not offspring.living())  # what it could not wait for any more hears that it is gone
 
 
 def test_a_job_that_a_stranger_kills_is_not_cancelled(tmp_path: Path) -> None:
@@ -236,9 +235,7 @@ def test_a_run_that_was_killed_is_readable_and_can_be_resumed(tmp_path: Path) ->
     going = second_time(tmp_path)
     going.signal(signal.SIGKILL)
     assert going.end()[0] == -signal.SIGKILL
-    jobs = jobs_of(going.journal())
-    assert jobs
-    until(lambda: left_over(going.folder, jobs) == [])  # its wardens heard of it
+    until(lambda: not offspring.living())  # its wardens heard of it
     shown = kastrun(tmp_path, "show", "out", "--json")
     assert (shown.returncode, json.loads(shown.stdout)["status"]) == (0, "killed")
     check_resumed(tmp_path)

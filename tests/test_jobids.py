@@ -13,7 +13,7 @@ words = st.tuples(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(words))
 def test_it_is_a_set(steps: list[tuple[bool, str]]) -> None:
     ids, model = JobIds(), set[str]()

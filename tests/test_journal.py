@@ -114,7 +114,7 @@ def test_numbers_go_on_after_a_last_line_that_is_damaged(path: Path) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_damage_in_the_middle_costs_the_lines_it_touches(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

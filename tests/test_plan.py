@@ -235,7 +235,7 @@ def test_a_secret_takes_part_by_its_reference_only(monkeypatch: pytest.MonkeyPat
 @given(
     st.lists(st.sampled_from(["a.example", "b.example", "203.0.113.9", "https://a.example/x"]), max_size=12)
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_ids_are_as_many_as_jobs_and_know_no_order(targets: list[str]) -> None:
     selection = select(BASE, catalogue(HOST, URL), {})
     jobs = planned(selection, entries(*targets))[0]

@@ -11,9 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import offspring
 import plugin_replay as replay
 import pytest
-from plugin_tarpit import drip, gone_after, interrupted, left_behind, reset
+from plugin_tarpit import drip, gone_after, interrupted, reset
 
 from kastrun.kit.site import Handler, closed_port, serve, until_closed
 
@@ -48,7 +49,7 @@ def scan(tmp_path: Path) -> Scan:
         told = replay.run_plugin(FOLDER, wanted := job(*ports, **more), tmp_path)
         assert told.returncode == 0, told.stderr
         assert told.seconds < wanted["deadline_s"] + 2
-        assert left_behind(tmp_path) == []
+        assert offspring.living() == {}
         return told
 
     return go
@@ -161,7 +162,7 @@ def test_sigterm_ends_nmap_and_keeps_the_ports(tmp_path: Path) -> None:
     assert told.done["status"] == "partial"
     assert told.done["message"] == "version detection was stopped by SIGTERM"
     assert [asset["value"] for asset in told.of("asset")] == [f"127.0.0.1:{port}/tcp"]
-    assert left_behind(tmp_path) == []
+    assert offspring.living() == {}
 
 
 @pytest.mark.parametrize("ports", ["0", "70000", "90-80"])

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import offspring
 import plugin_replay as replay
 import pytest
-from plugin_tarpit import answering, answering_then_silent, drip, interrupted, left_behind, page, reset
+from plugin_tarpit import answering, answering_then_silent, drip, interrupted, page, reset
 
 from kastrun.kit.certs import Authority
 from kastrun.kit.site import Handler, closed_port, read_head, serve, server_context, until_closed
@@ -61,7 +62,7 @@ def look(tmp_path: Path) -> Look:
         told = replay.run_plugin(FOLDER, wanted := job(port, **more), home)
         assert told.returncode == 0 and told.stderr == ""
         assert told.seconds < wanted["deadline_s"] + 2
-        assert left_behind(home) == []
+        assert offspring.living() == {}
         return told
 
     return go
@@ -321,4 +322,4 @@ def test_sigterm_before_the_page_and_after(tmp_path: Path) -> None:
         assert told.seconds < 2 and told.returncode == 0
         assert told.done == {"type": "done", "status": "partial", "message": words}
         assert len(told.of("finding")) == times
-        assert left_behind(tmp_path) == []
+        assert offspring.living() == {}

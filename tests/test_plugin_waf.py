@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import offspring
 import plugin_replay as replay
 import pytest
-from plugin_tarpit import answering, answering_then_silent, drip, interrupted, left_behind, page, reset
+from plugin_tarpit import answering, answering_then_silent, drip, interrupted, page, reset
 
 from kastrun.kit.site import Handler, closed_port, read_head, serve, site, until_closed
 
@@ -41,7 +42,7 @@ def look(tmp_path: Path) -> Look:
         told = replay.run_plugin(FOLDER, wanted := job(port, **more), home, stand_ins=stand_ins)
         assert told.returncode == 0, told.stderr
         assert told.seconds < wanted["deadline_s"] + 2
-        assert left_behind(home) == []
+        assert offspring.living() == {}
         return told
 
     return go
@@ -164,7 +165,7 @@ def test_sigterm_ends_wafw00f(tmp_path: Path) -> None:
         told = interrupted(FOLDER, job(port), tmp_path, reached)
     assert told.seconds < 3 and told.returncode == 0
     assert told.done["status"] == "partial" and "stopped by SIGTERM" in told.done["message"]
-    assert left_behind(tmp_path) == []
+    assert offspring.living() == {}
 
 
 @shell

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import offspring
 import plugin_replay as replay
 import pytest
-from plugin_tarpit import answering, answering_then_silent, drip, interrupted, left_behind, page, reset
+from plugin_tarpit import answering, answering_then_silent, drip, interrupted, page, reset
 
 from kastrun.kit.site import Handler, closed_port, serve, site, until_closed
 
@@ -45,7 +46,7 @@ def look(tmp_path: Path) -> Look:
         told = replay.run_plugin(FOLDER, wanted := job(port, **more), home)
         assert told.returncode == 0, told.stderr
         assert told.seconds < wanted["deadline_s"] + 2
-        assert left_behind(home) == []
+        assert offspring.living() == {}
         return told
 
     return go
@@ -88,7 +89,7 @@ def test_headers_and_user_agent_are_sent_and_stay_off_the_command_line(tmp_path:
     lines: list[str] = []
     asked = threading.Event()
     with serve(answering_then_silent(PLAIN, 1, asked)) as port:
-        watcher = threading.Thread(target=lambda: (asked.wait(30), lines.extend(left_behind(second))))
+        watcher = threading.Thread(target=lambda: (asked.wait(30), lines.extend(offspring.living().values())))
         watcher.start()
         replay.run_plugin(FOLDER, job(port, deadline_s=8, headers={"X-Key": "s3cret"}), second)
         watcher.join()
@@ -174,7 +175,7 @@ def test_sigterm_ends_whatweb(tmp_path: Path) -> None:
         told = interrupted(FOLDER, job(port), tmp_path, reached)
     assert told.seconds < 3 and told.returncode == 0
     assert told.done == {"type": "done", "status": "partial", "message": "whatweb was stopped by SIGTERM"}
-    assert left_behind(tmp_path) == []
+    assert offspring.living() == {}
 
 
 @pytest.mark.parametrize(

@@ -255,12 +255,14 @@ async def test_a_warden_killed_while_idle_is_replaced(family: Family) -> None:
 
 async def test_a_killed_launcher_costs_no_running_job_but_there_are_no_new_wardens(family: Family) -> None:
     child = start(family, "print(os.getppid(), flush=True); time.sleep(0.2)")
-    launcher = above(int(await until(child, Stream.OUT)))
-    os.kill(launcher, signal.SIGKILL)
+    warden = int(await until(child, Stream.OUT))
+    os.kill(launcher := above(warden), signal.SIGKILL)
     await dead(launcher)
     with pytest.raises(GuardLost, match="launcher"):
         start(family, "")
     assert (await ended(child)).code == 0
+    family.close()
+    await dead(warden)  # nobody waits for it now that its parent is gone
 
 
 STUBBORN = """

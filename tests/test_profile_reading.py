@@ -187,7 +187,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(document=st.dictionaries(KEYS, VALUES, max_size=5))
 def test_no_document_is_too_odd_to_be_refused_or_read(document: dict[str, Any]) -> None:
     around = Surroundings(plugins={"nmap": plugin("nmap")}, secret=lambda _: "not set")

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import offspring
 import pytest
 import trio
 import trio.testing
-from zoo_runs import left_over
 
 from kastrun import requires
 from kastrun.launch import SYSTEM_PATH
@@ -159,7 +159,7 @@ async def test_a_probe_that_hangs_is_ended_with_all_that_it_started(
     monkeypatch.setattr(requires, "LIMIT_S", 0.3)
     program("trap '' TERM; setsid sleep 300 & sleep 300")
     assert await missing(need()) == "zoo-tool --version gave no answer within 0.3 s"
-    assert left_over(tmp_path, set()) == []
+    assert offspring.living() == {}
 
 
 async def test_a_daemon_that_holds_the_pipe_does_not_hold_up_the_answer(program: Program) -> None:
@@ -192,7 +192,7 @@ async def test_a_cancelled_probe_leaves_nothing(program: Program, tmp_path: Path
         async with await trio.open_file(tmp_path / "alive") as alive:
             await alive.read()
         nursery.cancel_scope.cancel()
-    assert left_over(tmp_path, set()) == []
+    assert offspring.living() == {}
 
 
 # the interpreter

@@ -34,7 +34,7 @@ def test_the_schemas_are_schemas(kind: str) -> None:
     [resources.schema("profile"), resources.schema("profile")["$defs"]["target"], {"$ref": METASCHEMA}],
     ids=["profile", "target", "metaschema"],
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(document=VALUES)
 def test_whatever_the_quick_reader_accepts_jsonschema_accepts(schema: Any, document: Any) -> None:
     whole = {**resources.schema("profile"), **schema} if "anyOf" in schema else schema
@@ -42,7 +42,7 @@ def test_whatever_the_quick_reader_accepts_jsonschema_accepts(schema: Any, docum
         assert Draft202012Validator(whole).is_valid(document)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(document=st.dictionaries(KEYS, VALUES, max_size=3))
 def test_check_says_something_exactly_where_jsonschema_does(document: dict[str, Any]) -> None:
     fits = Draft202012Validator(resources.schema("profile")).is_valid(document)

@@ -35,7 +35,7 @@ def test_clean_cuts_what_is_long() -> None:
     assert clean("x" * 1_000_000, 10) == "x" * 9 + "…"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(), max_size=80) | st.text("\x1b[]0;m\x07\\P\u202e a", max_size=40))
 def test_nothing_a_terminal_obeys_gets_through(text: str) -> None:
     shown = clean(text)

@@ -106,7 +106,7 @@ TABLES = st.dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(document=TABLES)
 def test_every_leaf_is_found_where_it_stands(document: dict[str, Any]) -> None:
     tree = Tree(tomli_w.dumps(document).encode())

@@ -10,7 +10,8 @@ import threading
 import time
 from pathlib import Path
 
-from zoo_runs import ZOO, copy_zoo, kastrun, left_over, run, write_profile
+import offspring
+from zoo_runs import ZOO, copy_zoo, kastrun, run, write_profile
 
 from kastrun import files
 from kastrun.engine import Batch, Control, Engine
@@ -27,7 +28,7 @@ from kastrun.trial.station import station_of
 def test_a_daemon_that_wiped_its_environment_dies_with_its_job(tmp_path: Path) -> None:
     ran = run(tmp_path, write_profile(tmp_path, ["ghost"]))
     assert (ran.code, ran.result("ghost")["warnings"]) == (0, ["leaked_process"])
-    assert left_over(ZOO / "ghost", set()) == []
+    assert offspring.living() == {}
 
 
 def test_a_pipe_that_an_outsider_holds_delays_the_end_by_two_seconds(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import offspring
 
 from kastrun import resources
 
@@ -143,7 +144,7 @@ def check(ran: Ran, *, complete: bool = True) -> None:
     check_journal(ran.events, complete=complete, cut_off=ran.code == 5)
     assert not (ran.folder / "work").exists()
     assert (ran.folder.stat().st_mode & 0o777) == 0o700
-    assert left_over(ran.folder, jobs_of(ran.events)) == []
+    assert offspring.living() == {}
     if ran.summary is not None:
         check_summary(ran)
     else:
@@ -219,37 +220,6 @@ def check_summary(ran: Ran) -> None:
     assert {job["job"]: job["status"] for job in summary["jobs"]} == results
     assert summary["exit"]["code"] == ran.code
     assert summary["coverage"]["planned"] == ran.events[0]["planned"]
-
-
-def jobs_of(events: Iterable[dict[str, Any]]) -> set[str]:
-    """The ids of the processes that were started: a job's, or a batch's."""
-    return {event.get("process", event["job"]) for event in events if event["type"] == "start"}
-
-
-def left_over(folder: Path, jobs: set[str]) -> list[str]:
-    """Processes of a run: by the HOME that they were given, by their folder, or by their program."""
-    return [f"{pid} {what}" for pid, what in _processes() if _belongs(pid, what, str(folder), jobs)]
-
-
-def _processes() -> Iterator[tuple[int, str]]:
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and int(entry) != os.getpid():
-            try:
-                yield int(entry), Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except (OSError, UnicodeDecodeError):
-                continue
-
-
-def _belongs(pid: int, command_line: str, folder: str, jobs: set[str]) -> bool:
-    if f"{folder}/" in command_line or f"{ZOO}/" in command_line:
-        return True
-    try:
-        if os.readlink(f"/proc/{pid}/cwd").startswith(f"{folder}/"):
-            return True
-        marks = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return False
-    return any(f"/work/{job}.".encode() in marks for job in jobs)
 
 
 def build(zoo: Path) -> None:
@@ -334,12 +304,9 @@ def until(true: Callable[[], bool]) -> None:
 
 def process_of(job: str) -> int:
     """The process id of a job's leader."""
-    for pid, _ in _processes():
-        try:
-            marks = Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:
-            continue
-        if f"/work/{job}.".encode() in marks and os.getsid(pid) == pid:
+    for pid in offspring.living():
+        home = next((each for each in offspring.environment(pid) if each.startswith("HOME=")), "")
+        if f"/work/{job}." in home and os.getsid(pid) == pid:
             return pid
     raise AssertionError(f"no process of {job}")
 

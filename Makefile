@@ -4,6 +4,8 @@
 # The first of these that is 3.11 or newer and can make environments is used.
 PYTHON ?= python3 python3.13 python3.12 python3.11
 PYTEST_FLAGS ?=
+# Tests that run at once: most of them wait rather than work.
+JOBS ?= $(shell echo $$((2 * $$(nproc))))
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,7 +31,7 @@ demo: $(VENV)/.stamp-demo
 	@$(BIN)/kastrun demo
 
 test: lint
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff format --check .

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from kastrun.model import Counts, Failure, Status, Timings
 
@@ -51,7 +51,6 @@ class JobStarted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", 
     """A job's process is about to be made. `at` is RFC 3339 UTC, `deadline_s` seconds from then.
 
     `reused` is the id of an earlier run that made it: its lines of this job follow.
-    `process` and `batch` are there where several jobs share one: its id, and how many they are.
     """
 
     job: str
@@ -62,8 +61,6 @@ class JobStarted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", 
     at: str
     deadline_s: float
     reused: str | None = None
-    process: str | UnsetType = UNSET
-    batch: int | UnsetType = UNSET
 
 
 class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="result"):
@@ -71,9 +68,7 @@ class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
 
     `reason` is of protocol section 5 (None with ok), `message` what the plugin said in `done`,
     `failure` what a person needs to act, `tags` those of the job's target, `reused` the id of the
-    earlier run whose result this is. Where jobs shared a
-    process `process` is its id and `batch` their number; then times and memory are the
-    process's, CPU seconds the job's even share.
+    earlier run whose result this is.
     """
 
     job: str
@@ -89,8 +84,6 @@ class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
     message: str | None
     tags: list[str]
     reused: str | None = None
-    process: str | UnsetType = UNSET
-    batch: int | UnsetType = UNSET
 
 
 class Void(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="void"):

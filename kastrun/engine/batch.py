@@ -13,18 +13,17 @@ from kastrun.facts import Fact
 from kastrun.model import Job
 from kastrun.protocol.messages import Message
 
-Said = tuple[Job, Sequence[Message]]
-
 
 class Batch(NamedTuple):
     """Journal lines without `seq` and newline, records for the tally, and facts, in this order.
 
-    What was `said` comes job by job, with the job that it is about.
+    All that was `said` is of one `job`.
     """
 
     lines: Sequence[bytes] = ()
-    said: Sequence[Said] = ()
+    said: Sequence[Message] = ()
     facts: Sequence[Fact] = ()
+    job: Job | None = None
 
 
 Emit = Callable[[Batch], Awaitable[None]]

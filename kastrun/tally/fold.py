@@ -77,15 +77,12 @@ class Running(Struct, kw_only=True, gc=False):
     done: int | None = None
     total: int | None = None
     message: str = ""
-    process: str
-    """The job's own id, or what it has in common with the others of its batch."""
-    batch: int
     found: Found = field(default_factory=dict)
     counted: Counted = field(default_factory=dict)
 
 
 class PluginTimes(Struct, kw_only=True):
-    """Seconds that a plugin's processes ran, added up, and the moments between which they did."""
+    """Seconds that a plugin's jobs ran, added up, and the moments between which they did."""
 
     busy_s: float = 0.0
     first_start: str = ""
@@ -93,7 +90,7 @@ class PluginTimes(Struct, kw_only=True):
 
 
 class Slow(Struct, frozen=True, order=True):
-    """One of the slowest jobs; of a batch each has its even share of the time."""
+    """One of the slowest jobs."""
 
     duration_s: float
     job: str
@@ -178,8 +175,6 @@ class Tally:
             attempt=fact.attempt,
             at=fact.at,
             deadline_s=fact.deadline_s,
-            process=fact.process or fact.job,
-            batch=fact.batch or 1,
         )
         if fact.reused is not None:
             return  # its times are those of another run
@@ -244,16 +239,16 @@ class Tally:
             del self.failures[next(iter(self.failures))]
 
     def _time(self, fact: JobEnded) -> None:
-        seconds = fact.timings.duration_s / (fact.batch or 1)
+        seconds = fact.timings.duration_s
         self.ran += 1
         self.busy_s += seconds
         times = self.plugins[fact.plugin]
         times.busy_s += seconds
         times.last_end = fact.timings.ended_at
         if len(self._slowest) < SLOWEST:
-            heapq.heappush(self._slowest, _slow(fact, seconds))
+            heapq.heappush(self._slowest, _slow(fact))
         elif seconds > self._slowest[0].duration_s:
-            heapq.heapreplace(self._slowest, _slow(fact, seconds))
+            heapq.heapreplace(self._slowest, _slow(fact))
 
     # Records
 
@@ -377,8 +372,8 @@ class Tally:
         return self._earlier_s + max(0.0, until - moment(self.run.started_at))
 
 
-def _slow(fact: JobEnded, seconds: float) -> Slow:
-    return Slow(seconds, fact.job, fact.plugin, fact.target, fact.status)
+def _slow(fact: JobEnded) -> Slow:
+    return Slow(fact.timings.duration_s, fact.job, fact.plugin, fact.target, fact.status)
 
 
 def _rank(group: Finding) -> tuple[bool, int, bool, int, str, str]:

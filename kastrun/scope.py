@@ -106,22 +106,26 @@ class Scope:
 
     def reach(
         self,
-        target: Target,
+        targets: Iterable[Target],
         *,
         network: Network,
         enforcement: Enforcement,
         any_port: bool,
         pins: Mapping[str, Iterable[str]],
     ) -> Reach:
-        """What a job about `target` may reach: it, what `scope` adds, and never what is excluded.
+        """What a process may reach that is given these targets: them, what `scope` adds, no exclude.
 
-        `any_port`: where the target names a port, its host's others are in the scope too. `pins`
+        `any_port`: where a target names a port, its host's others are in the scope too. `pins`
         are the addresses of names, as far as they are known.
         """
-        bare = Target(kind=target.kind, value=target.value, host=target.host) if any_port else target
-        spans, names = _covered(bare, below=False)
-        if target.kind == "domain":
-            names += _covered(bare, below=True)[1]
+        spans: list[Span] = []
+        names: list[NameSpan] = []
+        for target in targets:
+            found, named = _covered(target, below=False, any_port=any_port)
+            spans += found
+            names += named
+            if target.kind == "domain":
+                names += _covered(target, below=True, any_port=any_port)[1]
         shared = self._shared_reach()
         return shared._replace(
             network=network,
@@ -166,9 +170,9 @@ class Scope:
         return None
 
 
-def _covered(target: Target, *, below: bool) -> tuple[list[Span], list[NameSpan]]:
+def _covered(target: Target, *, below: bool, any_port: bool = False) -> tuple[list[Span], list[NameSpan]]:
     """The addresses, or the names, that a target or an entry of `scope` is about."""
-    port = target.port or 0
+    port = 0 if any_port else target.port or 0
     if target.host is not None and not is_address(target.host):
         return [], [(target.host, below, port)]
     if target.host is None and target.kind != "cidr":

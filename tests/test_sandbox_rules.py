@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kastrun.model import Target
 from kastrun.reach import Reach
 from kastrun.sandbox.rules import Rules
 from kastrun.scope import Scope
@@ -19,7 +20,7 @@ def rules(target="203.0.113.7", *, extra=(), exclude=(), others=(), pins=None, *
     wishes = {"network": "scope", "enforcement": "enforce", "any_port": True} | wishes
     subject = parse(target)
     scope = Scope.build([subject, *map(parse, others)], extra, exclude)
-    reach = scope.reach(subject, pins=pins or {}, **wishes)
+    reach = scope.reach([subject], pins=pins or {}, **wishes)
     return Rules(Reach(*marshal.loads(marshal.dumps(tuple(reach)))))
 
 
@@ -53,6 +54,14 @@ def test_what_scope_adds_is_in_it_and_other_targets_are_not():
     assert judge(held, "198.51.100.77") == "allowed"
     assert [judge(held, "192.0.2.1", port) for port in (8443, 443)] == ["allowed", "refused"]
     assert judge(held, "203.0.113.9") == "refused"
+
+
+def test_a_process_for_several_targets_reaches_each():
+    scope = Scope.build([], (), ())
+    both = [parse("203.0.113.7"), parse("https://203.0.113.9:8443/"), parse("a.example")]
+    held = Rules(scope.reach(both, network="scope", enforcement="enforce", any_port=False, pins={}))
+    assert [judge(held, f"203.0.113.{last}", 8443) for last in (7, 8, 9)] == ["allowed", "refused", "allowed"]
+    assert judge(held, "203.0.113.9", 443) == "refused" and held.knows("a.example")
 
 
 def test_a_special_address_is_reached_only_where_it_was_written_and_belongs_to_the_job():
@@ -105,10 +114,8 @@ def test_names():
 
 def test_a_domain_is_itself_and_what_is_below_it():
     scope = Scope.build([], (), ())
-    from kastrun.model import Target
-
     domain = Target(kind="domain", value="a.example", host="a.example")
-    held = Rules(scope.reach(domain, network="scope", enforcement="enforce", any_port=True, pins={}))
+    held = Rules(scope.reach([domain], network="scope", enforcement="enforce", any_port=True, pins={}))
     assert held.knows("a.example") and held.knows("x.y.a.example") and not held.knows("b.example")
 
 

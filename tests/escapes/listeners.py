@@ -21,20 +21,30 @@ class Listeners:
         self._own, self._bell = socket.socketpair()
         self._selector.register(self._own, selectors.EVENT_READ)
         self.port = 0
-        for address in addresses:
-            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                self._open(address, kind)
+        while not self._open_all(addresses):  # the port is taken at one of them
+            self.port = 0
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    def _open(self, address: str, kind: int) -> None:
-        door = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
-        if door.family == socket.AF_INET6:
-            door.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        door.bind((address, self.port))
-        self.port = door.getsockname()[1]
-        if kind == socket.SOCK_STREAM:
-            door.listen(1024)
-        self._selector.register(door, selectors.EVENT_READ, address)
+    def _open_all(self, addresses: tuple[str, ...]) -> bool:
+        doors: list[tuple[socket.socket, str]] = []
+        for address in addresses:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                door = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+                doors.append((door, address))
+                if door.family == socket.AF_INET6:
+                    door.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                try:
+                    door.bind((address, self.port))
+                except OSError:
+                    for each, _ in doors:
+                        each.close()
+                    return False
+                self.port = door.getsockname()[1]
+        for door, address in doors:
+            if door.type == socket.SOCK_STREAM:
+                door.listen(1024)
+            self._selector.register(door, selectors.EVENT_READ, address)
+        return True
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -42,7 +42,7 @@ def orders(order: dict) -> Orders:
             (resource.RLIMIT_CORE, 0),
             (resource.RLIMIT_FSIZE, 64 << 20),
             (resource.RLIMIT_NOFILE, 1024),
-            (resource.RLIMIT_DATA, 512 << 20),
+            (resource.RLIMIT_DATA, order.get("memory_mb", 512) << 20),
         ),
         oom_score_adj=1000,
         landlock=landlock.abi(),

@@ -14,7 +14,7 @@ from pathlib import Path
 import rounds
 import stage
 
-PEER = Path(__file__).parent / "peers" / "trio_run_process.py"
+PEERS = Path(__file__).parent / "peers"
 XARGS, PARALLEL, KASTRUN = "xargs -P8 -n1", "parallel -j8 --joblog", "kastrun"
 
 
@@ -30,8 +30,10 @@ def contenders(on: stage.Stage, program: Path, count: int) -> dict[str, rounds.M
     if shutil.which("ninja"):
         ninja = _ninja(on.folder, program, few * 2)
         found["ninja -j8"] = lambda: few * 2 / _build(ninja)
-    naive = [sys.executable, PEER, str(stage.WORKERS), str(few * 2), program]
+    naive = [sys.executable, PEERS / "trio_run_process.py", str(stage.WORKERS), str(few * 2), program]
     found["trio.run_process"] = lambda: few * 2 / stage.timed(naive, on.folder).seconds
+    kast = [sys.executable, PEERS / "kast_shape.py", str(stage.WORKERS), str(few), program]
+    found["KAST 3's shape"] = lambda: few / stage.timed(kast, on.folder).seconds
     profile = on.profile(program.name, count)
     found[KASTRUN] = lambda: count / on.scan(profile).seconds
     return found
@@ -52,7 +54,7 @@ def _build(folder: Path) -> float:
 
 
 def main() -> None:
-    """Three plugins, five contenders."""
+    """Three plugins, six contenders."""
     options = rounds.arguments(__doc__)
     with stage.stage() as on:
         python = f"{Path(sys.executable).resolve()} -IS"
@@ -61,7 +63,7 @@ def main() -> None:
             "static C": (on.build("static", "noop", "-static"), 6000),
             "python3 -I -S": (on.script("python", "noop.py", python), 320),
         }
-        goals = ["kastrun ≥ 0.70 × xargs", "≥ 3.5 × GNU parallel"]
+        goals = ["kastrun ≥ 0.70 × xargs", "≥ 3.5 × GNU parallel", "≥ 5 × KAST 3"]
         tables = [
             rounds.compare(
                 f"{name} plugin, {count:,} jobs",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from pathlib import Path
 
 import rounds
 import stage
 
 JOBS = 200
+KAST = Path(__file__).parent / "peers" / "kast_shape.py"
 
 
 def main() -> None:
@@ -24,6 +27,8 @@ def main() -> None:
         }
         if shutil.which("parallel"):
             found["parallel -j8 --joblog"] = lambda: JOBS / stage.shell(parallel, on.folder).seconds
+        kast = [sys.executable, KAST, str(stage.WORKERS), str(JOBS), program, "0.1"]
+        found["KAST 3's shape"] = lambda: JOBS / stage.timed(kast, on.folder).seconds
         found["kastrun"] = lambda: JOBS / on.scan(profile).seconds
         title = f"{JOBS} jobs of 0.1 s, 8 at once"
         table = rounds.compare(title, "jobs/s", found, options.rounds, ["kastrun ≥ 0.95 × xargs"])

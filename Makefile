@@ -12,7 +12,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 # PROGRAM:PACKAGE or FILE:PACKAGE, Debian's names. The tests that need one of these are skipped without it.
-TOOLS := cargo:cargo curl:curl gcc:build-essential go:golang-go javac:default-jdk-headless jq:jq nmap:nmap node:nodejs openssl:openssl \
+TOOLS := cargo:cargo chromium:chromium curl:curl gcc:build-essential go:golang-go javac:default-jdk-headless \
+         jq:jq nmap:nmap node:nodejs openssl:openssl \
          parallel:parallel perl:perl shellcheck:shellcheck sslscan:sslscan tmux:tmux whatweb:whatweb \
          /usr/share/cargo/registry:librust-serde-json-dev
 

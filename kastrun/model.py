@@ -190,6 +190,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     run_timeout_s: float | None
     plugins: Mapping[str, PluginChoice] | None
     http: Http
+    formats: tuple[str, ...] = ()
     document: JsonObject
     source: str | None = None
     window: str | None = None

@@ -116,3 +116,11 @@ def first_of(error: BaseException) -> BaseException:
         return error
     interrupted, _ = error.split(KeyboardInterrupt)
     return first_of((interrupted or error).exceptions[0])
+
+
+def shown(folder: Path) -> str:
+    """As short as the user would type it."""
+    try:
+        return str(folder.relative_to(Path.cwd()))
+    except ValueError:
+        return str(folder)

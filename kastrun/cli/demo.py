@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kastrun import intent, record, resources, settings
-from kastrun.cli import run
+from kastrun.cli import common, run
 from kastrun.demo import Flaw, Site, hardened_site, weak_site
 from kastrun.journal import Entry, read
 from kastrun.model import JsonObject
@@ -57,7 +57,7 @@ def _tell_flaws(site: Site, folder: Path) -> None:
     sys.stdout.write(f"\n{total - len(lost)} of {counted(total, 'planted flaw')} found\n")
     for flaw in lost:
         sys.stdout.write(f"  not found: {flaw.description} ({flaw.plugin} did not say {flaw.rule})\n")
-    journal = run.shown(folder / record.JOURNAL)
+    journal = common.shown(folder / record.JOURNAL)
     sys.stdout.write(f"Everything that was found: jq 'select(.type==\"finding\")' {journal}\n")
 
 

@@ -206,6 +206,18 @@ def _show(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(verb=_serves("show"))
 
 
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a run folder, or NAME for its latest run")
+    parser.add_argument(
+        "--format", action="append", default=[], metavar="A,B",
+        help="html, markdown, jsonl, csv, junit (repeat it; default: html)",
+    )  # fmt: skip
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write one format here instead of the run folder; - is stdout"
+    )
+    parser.set_defaults(verb=_serves("report"))
+
+
 def _plugins(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="every plugin found, and whether it can run here")
@@ -284,6 +296,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "resume": ("go on where a run stopped or was killed", _resume),
     "runs": ("list the runs that there are", _runs),
     "show": ("the summary of a run, from its journal", _show),
+    "report": ("a page, a table, a CI's file of a run, made from its journal", _report),
     "plugins": ("the plugins: list, show, new, test, run", _plugins),
     "schema": ("print a JSON Schema, for editors and other programs", _schema),
     "settings": ("the settings, and where each comes from", _settings),

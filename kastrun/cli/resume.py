@@ -33,6 +33,6 @@ def serve(options: argparse.Namespace) -> int:
             notice.warn(loaded.profile.notify)
             going = partial(scan.run, loaded, journal, run.screen(options), sys.argv[1:], resume=going_on)
             ended = trio.run(going)
-            return run.finish(ended, options, loaded.profile.notify)
+            return run.finish(ended, options, loaded.profile)
         finally:
             workspace.clear_work(folder)

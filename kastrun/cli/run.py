@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from kastrun import record, scan, workspace
-from kastrun.cli import common, failure, notice, plan
+from kastrun.cli import common, failure, notice, plan, report
 from kastrun.errors import UsageError
 from kastrun.intent import Intent
 from kastrun.journal import Journal
-from kastrun.model import Notify
+from kastrun.model import Profile
 from kastrun.profile.durations import seconds
 from kastrun.terminal import Screen, open_screen, print_summary
 
@@ -58,7 +58,7 @@ def into(intent: Intent, folder: Path, options: argparse.Namespace, since: scan.
             record.write_profile(folder, intent.profile)
             notice.warn(intent.profile.notify)
             going = partial(scan.run, intent, journal, screen(options), sys.argv[1:], since=since)
-            return finish(trio.run(going), options, intent.profile.notify)
+            return finish(trio.run(going), options, intent.profile)
         finally:
             _tidy(folder, journal)
 
@@ -74,18 +74,20 @@ def screen(options: argparse.Namespace) -> Screen:
     )
 
 
-def finish(ended: scan.Ended, options: argparse.Namespace, told: Notify) -> int:
-    """Write `run.json`, move `latest` where runs have their place, print the summary, give notice."""
+def finish(ended: scan.Ended, options: argparse.Namespace, profile: Profile) -> int:
+    """Write `run.json` and the reports, move `latest` among runs, print the summary, give notice."""
     if ended.exit.code != 5:  # the disk that refused the journal would refuse this too
         record.write_summary(ended.folder, ended.tally, ended.exit)
         if ended.folder.parent.parent == common.runs_dir().resolve():  # beside --output it is not ours
             record.point_latest(ended.folder)
+        if profile.formats:
+            report.write(ended.folder, profile.formats)
     try:
         _show(ended, options)
         sys.stdout.flush()
     except OSError as error:
         failure.output_lost(error)  # the run is what it is, whoever reads of it
-    notice.give(ended, told)
+    notice.give(ended, profile.notify)
     return ended.exit.code
 
 
@@ -98,7 +100,8 @@ def _show(ended: scan.Ended, options: argparse.Namespace) -> None:
             os.environ,
             ended.tally,
             ended.exit,
-            folder=shown(ended.folder),
+            folder=common.shown(ended.folder),
+            reports=[common.shown(path) for path in record.reports(ended.folder)],
             quiet=options.quiet,
             verbose=options.verbose,
             color=common.colour_said(options),
@@ -132,14 +135,6 @@ def _taken(folder: Path) -> bool:
     except OSError:
         return False  # whoever makes it next says what is wrong
     return False
-
-
-def shown(folder: Path) -> str:
-    """As short as the user would type it."""
-    try:
-        return str(folder.relative_to(Path.cwd()))
-    except ValueError:
-        return str(folder)
 
 
 def _tidy(folder: Path, journal: Journal) -> None:

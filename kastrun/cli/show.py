@@ -35,6 +35,7 @@ def serve(options: argparse.Namespace) -> int:
         tally,
         exit_,
         folder=options.run,
+        reports=[common.shown(path) for path in record.reports(folder)],
         verbose=options.verbose,
         color=common.colour_said(options),
     )

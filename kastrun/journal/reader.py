@@ -81,6 +81,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     fact: Known | None
     line: bytes
 
+    @property
+    def seq(self) -> int:
+        """Its place in the journal, from 1; -1 where it does not say."""
+        return _number(self.line)
+
     def document(self) -> JsonObject:
         """The whole line as an object."""
         document: JsonObject = msgspec.json.decode(self.line)

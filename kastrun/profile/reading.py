@@ -101,6 +101,7 @@ class _Reading:
                 proxy=http.get("proxy"),
                 ca_file=http.get("ca_file"),
             ),
+            formats=tuple(filled["output"]["formats"]),
             document=document,
             source=source,
             notify=read_notify(filled["notify"], notes, self.around),

@@ -16,6 +16,7 @@ from kastrun.model import Profile
 from kastrun.profile import dump
 from kastrun.record.results import results
 from kastrun.report import run_json
+from kastrun.report.formats import FORMATS
 from kastrun.tally import ExitCode, Tally
 
 JOURNAL = "journal.jsonl"
@@ -55,6 +56,11 @@ def write(path: Path, chunks: Iterable[bytes]) -> None:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def reports(folder: Path) -> list[Path]:
+    """The reports that were made of a run, in the order of their formats."""
+    return [path for each in FORMATS.values() if (path := folder / each.file).is_file()]
 
 
 def clear_unfinished(folder: Path) -> None:

@@ -6,7 +6,7 @@ screens put them on a stream. Importing this does not import rich.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def print_summary(
     code: ExitCode,
     *,
     folder: str,
+    reports: Sequence[str] = (),
     quiet: bool = False,
     verbose: bool = False,
     color: bool | None = None,
@@ -84,7 +85,7 @@ def print_summary(
         legacy_windows=False,
     )
     with console.capture() as captured:
-        console.print(summary(tally, code, folder=folder, verbose=verbose, quiet=quiet))
+        console.print(summary(tally, code, folder=folder, reports=reports, verbose=verbose, quiet=quiet))
     # Tables are padded to their width, which no log and no diff needs.
     file.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
     file.flush()

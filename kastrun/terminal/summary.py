@@ -37,9 +37,15 @@ _VERDICTS: Final = {
 
 
 def summary(
-    tally: Tally, code: ExitCode, *, folder: str, verbose: bool = False, quiet: bool = False
+    tally: Tally,
+    code: ExitCode,
+    *,
+    folder: str,
+    reports: Sequence[str] = (),
+    verbose: bool = False,
+    quiet: bool = False,
 ) -> RenderableType:
-    """Everything to print at the end; `folder` is the run's, as the user would type it.
+    """Everything to print at the end; `folder` and `reports` are as the user would type them.
 
     `quiet` leaves the verdict and the exit code, `verbose` lists all that was kept.
     """
@@ -55,7 +61,7 @@ def summary(
         _left_out(tally, verbose),
     ]
     blocks = [block for part in parts if part is not None for block in (Text(), part)]
-    return Group(Text(), first, *blocks, Text(), _where(code, folder, cover), last)
+    return Group(Text(), first, *blocks, Text(), _where(code, folder, reports, cover), last)
 
 
 def _verdict(tally: Tally, code: ExitCode, cover: Coverage) -> Text:
@@ -222,8 +228,10 @@ def _left_out(tally: Tally, verbose: bool) -> RenderableType | None:
     return _section(f"Left out ({len(left_out):,})", [table, *more])
 
 
-def _where(code: ExitCode, folder: str, cover: Coverage) -> Table:
-    rows = [("Run folder", Text(clean(folder, 4096))), ("See more", _command("show", folder))]
+def _where(code: ExitCode, folder: str, reports: Sequence[str], cover: Coverage) -> Table:
+    rows = [("Run folder", Text(clean(folder, 4096)))]
+    rows += [("Report", Text(clean(path, 4096))) for path in reports]
+    rows.append(("See more", _command("show", folder)))
     if code.code in (5, 130) or cover.not_run or cover.cancelled:
         rows.append(("Go on", _command("resume", folder)))
     elif cover.failed or cover.partial or cover.upstream_failed:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from kastrun.model import Counts, Failure, Status, Timings
 
@@ -51,6 +51,7 @@ class JobStarted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", 
     """A job's process is about to be made. `at` is RFC 3339 UTC, `deadline_s` seconds from then.
 
     `reused` is the id of an earlier run that made it: its lines of this job follow.
+    `process` and `batch` are there where several jobs share one: its id, and how many they are.
     """
 
     job: str
@@ -61,6 +62,8 @@ class JobStarted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", 
     at: str
     deadline_s: float
     reused: str | None = None
+    process: str | UnsetType = UNSET
+    batch: int | UnsetType = UNSET
 
 
 class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="result"):
@@ -68,7 +71,9 @@ class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
 
     `reason` is of protocol section 5 (None with ok), `message` what the plugin said in `done`,
     `failure` what a person needs to act, `tags` those of the job's target, `reused` the id of the
-    earlier run whose result this is.
+    earlier run whose result this is. Where jobs shared a
+    process `process` is its id and `batch` their number; then times and memory are the
+    process's, CPU seconds the job's even share.
     """
 
     job: str
@@ -84,6 +89,8 @@ class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
     message: str | None
     tags: list[str]
     reused: str | None = None
+    process: str | UnsetType = UNSET
+    batch: int | UnsetType = UNSET
 
 
 class Void(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="void"):

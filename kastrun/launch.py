@@ -1,4 +1,4 @@
-"""A job as a process: argv, environment, job line. Decides, starts nothing.
+"""A process to be started: argv, environment, job line. Decides, starts nothing.
 
 Floor 2, pure. What a plugin is given is written in protocol section 2; secrets are put
 in here, at the last moment, and only into the job line.
@@ -6,11 +6,12 @@ in here, at the last moment, and only into the job line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from posixpath import join
 
-from kastrun.model import Http, Job, JsonObject, Limits, Plugin, SecretRef, Target
+from kastrun.bundle import Bundle
+from kastrun.model import Http, JsonObject, Limits, Plugin, SecretRef
 from kastrun.profile.secrets import reference
 from kastrun.protocol import jobline
 
@@ -55,7 +56,7 @@ class Station:
             "KASTRUN_PROTOCOL": "1",
         }
 
-    def line(self, job: Job, artifacts: str, inputs: str) -> tuple[bytes, tuple[str, ...]]:
+    def line(self, bundle: Bundle, artifacts: str, inputs: str) -> tuple[bytes, tuple[str, ...]]:
         """The job line, and the secrets that are in it (for redaction)."""
         secrets: list[str] = []
 
@@ -68,7 +69,7 @@ class Station:
         secret = self.plugin.secret_options
         options = {
             name: revealed(reference(value) if name in secret and isinstance(value, dict) else value)
-            for name, value in job.options.items()
+            for name, value in bundle.options.items()
         }
         headers = {name: revealed(value) for name, value in self.http.headers.items()}
         http: JsonObject = {
@@ -77,25 +78,14 @@ class Station:
             "proxy": self.http.proxy,
             "ca_file": self.http.ca_file,
         }
-        line = self._encode(job, [job.target], options, http, artifacts, inputs)
-        return line, tuple(secrets)
-
-    def _encode(
-        self,
-        job: Job,
-        targets: Sequence[Target],
-        options: JsonObject,
-        http: JsonObject,
-        artifacts: str,
-        inputs: str,
-    ) -> bytes:
-        return jobline.encode(
-            job_id=job.id,
-            attempt=job.attempt,
-            targets=targets,
+        line = jobline.encode(
+            job_id=bundle.id,
+            attempt=bundle.attempt,
+            targets=bundle.targets,
             options=options,
             http=http,
             artifacts=artifacts,
             inputs=inputs,
             deadline_s=self.limits.total_s,
         )
+        return line, tuple(secrets)

@@ -206,6 +206,7 @@ def _plugin(filled: JsonObject, schema: JsonObject, folder: str, digest: str, or
             grace_s=float(limits["grace_s"]),
             memory_mb=int(limits["memory_mb"]),
             output_mb=int(limits["output_mb"]),
+            batch=int(limits["batch"]),
         ),
         sandbox=SandboxAsk(
             network=sandbox["network"],

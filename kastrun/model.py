@@ -94,13 +94,17 @@ class Requirement(Struct, frozen=True, kw_only=True):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What a job may use: seconds, and megabytes of 2**20 bytes. `idle_s` 0 is off."""
+    """What a process may use: seconds, and megabytes of 2**20 bytes. `idle_s` 0 is off.
+
+    `batch` is the most jobs that share one.
+    """
 
     total_s: float
     idle_s: float
     grace_s: float
     memory_mb: int
     output_mb: int
+    batch: int = 1
 
 
 class SandboxAsk(Struct, frozen=True, kw_only=True):
@@ -150,6 +154,13 @@ class PluginChoice(Struct, frozen=True, kw_only=True):
     if_missing: Literal["fail", "skip"] = "fail"
     grant: tuple[str, ...] = ()
     options: JsonObject = field(default_factory=dict)
+
+
+class Rate(Struct, frozen=True, kw_only=True):
+    """So many in a second on average, and `burst` at once after a pause."""
+
+    per_s: float
+    burst: int
 
 
 class Http(Struct, frozen=True, kw_only=True):
@@ -210,9 +221,10 @@ class Job(Struct, frozen=True, kw_only=True, gc=False):
 
     `target` is what the plugin is given; `declared` the canonical text of the target as the
     profile has it (they differ where a kind was turned into another). `order` is its place
-    among jobs of equal priority. With a `verdict` no process is started. `needs` are ids of
-    jobs that must have ended ok before it, `after` of those that must have ended; `awaited`
-    says that it may itself be among those of another.
+    among jobs of equal priority; `expected_s` how long it and what waits for it may take, as far
+    as is known. At most `batch` jobs share a process. With a `verdict` no process is started.
+    `needs` are ids of jobs that must have ended ok before it, `after` of those that must have
+    ended; `awaited` says that it may itself be among those of another.
     """
 
     id: str
@@ -222,6 +234,8 @@ class Job(Struct, frozen=True, kw_only=True, gc=False):
     options: JsonObject
     priority: int
     order: int
+    expected_s: float = 0.0
+    batch: int = 1
     tags: tuple[str, ...] = ()
     attempt: int = 1
     verdict: Verdict | None = None

@@ -250,6 +250,7 @@ class _Work:
             options=options,
             priority=self.chosen.priority,
             order=order,
+            batch=self.chosen.limits.batch,
             tags=entry.tags,
             verdict=self.chosen.verdict,
             awaited=self.awaited,

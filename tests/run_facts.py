@@ -35,10 +35,17 @@ def started(planned: int | None = 4, *, at: float = 0, left_out: list[LeftOut] |
 
 
 def start(
-    job: str, plugin: str = "nmap", target: str = "a.example", *, at: float = 0, attempt: int = 1
+    job: str, plugin: str = "nmap", target: str = "a.example", *, at: float = 0, attempt: int = 1, **more: Any
 ) -> JobStarted:
     return JobStarted(
-        job=job, plugin=plugin, version="1", targets=[target], attempt=attempt, at=iso(at), deadline_s=900
+        job=job,
+        plugin=plugin,
+        version="1",
+        targets=[target],
+        attempt=attempt,
+        at=iso(at),
+        deadline_s=900,
+        **more,
     )
 
 
@@ -55,6 +62,7 @@ def ended(
     failure: Failure | None = None,
     message: str | None = None,
     warnings: tuple[str, ...] = (),
+    **more: Any,
 ) -> JobEnded:
     return JobEnded(
         job=job,
@@ -69,6 +77,7 @@ def ended(
         failure=failure,
         message=message,
         tags=[],
+        **more,
     )
 
 

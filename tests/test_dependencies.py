@@ -9,8 +9,6 @@ import pytest
 import zoo_runs
 
 from kastrun.dependencies import cycle, in_order
-from kastrun.model import Job, Target
-from kastrun.ready import ReadyQueue
 
 FINDS = """
 for port in 22 80; do
@@ -141,38 +139,6 @@ def test_what_is_depended_on_must_take_part(tmp_path: Path) -> None:
     assert ran.returncode == 2
     assert "one depends on two, which the profile does not enable" in ran.stderr
     assert "add [plugins.two] to the profile" in ran.stderr
-
-
-def job(number: int, **keys: object) -> Job:
-    target = Target(kind="host", value="h", host="h")
-    base = {"plugin": "p", "target": target, "declared": "h", "options": {}, "priority": 50, "order": number}
-    return Job(id=f"j{number}", **(base | keys))  # type: ignore[arg-type]
-
-
-def test_the_window_bounds_what_is_held() -> None:
-    pulled = 0
-
-    def stream() -> object:
-        nonlocal pulled
-        for number in range(1000):
-            pulled += 1
-            yield job(number)
-
-    queue = ReadyQueue(stream(), window=10)  # type: ignore[arg-type]
-    first = queue.take()
-    assert first is not None
-    assert first.job.id == "j0"
-    assert pulled == 10
-
-
-def test_a_job_that_waits_is_passed_over_not_waited_for() -> None:
-    queue = ReadyQueue(iter([job(1, awaited=True), job(2, needs=("j1",), priority=0), job(3)]))
-    taken = [queue.take() for _ in range(3)]
-    assert [each.job.id if each else None for each in taken] == ["j1", "j3", None]
-    queue.ended(taken[0].job, succeeded=True)  # type: ignore[union-attr]
-    last = queue.take()
-    assert last is not None
-    assert last.job.id == "j2"
 
 
 def test_no_circle_no_answer() -> None:

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "kastrun"
 
 FLOORS = {
     0: "__init__ blocks errors facts jobids model reach resources",
-    1: "places problems schema toml_tree toml_words",
+    1: "bundle places problems schema toml_tree toml_words",
     2: "dependencies launch manifest plan profile protocol ready report scope tally targets",
     3: "demo discover files inputs journal names notify process sandbox settings terminal warden workspace",
     4: "engine intent record requires",

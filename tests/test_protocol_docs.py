@@ -31,15 +31,15 @@ TARGET = "https://a.example/"
 REFUSED = ("bad_json", "bad_message", "unknown_message")
 
 
-def play(text: bytes, target: str = TARGET) -> tuple[Decoder, list[Any]]:
-    decoder = Decoder(known_targets=frozenset({target}), output_bytes=1 << 20)
+def play(text: bytes, *targets: str) -> tuple[Decoder, list[Any]]:
+    decoder = Decoder(known_targets=frozenset(targets or {TARGET}), output_bytes=1 << 20)
     items = [*decoder.feed(text, 0.0), *decoder.close(0.0)]
     return decoder, [message for message, _ in items]
 
 
 def test_every_example_is_marked_as_something_that_is_tested() -> None:
     assert labels() == {
-        *("manifest", "job", "target", "inputs", "message", "fingerprints", "plugin"),
+        *("manifest", "job", "target", "inputs", "message", "batch", "fingerprints", "plugin"),
         *("after_done", "truncated_line", *REFUSED),
     }
 
@@ -49,6 +49,13 @@ def test_messages_are_taken_without_a_warning(example: str) -> None:
     decoder, items = play(example.encode())
     assert decoder.breach is None and decoder.warnings == {}
     assert len(items) == example.count("\n") or decoder.done is not None
+
+
+def test_a_batch_is_answered_by_the_targets_of_its_job() -> None:
+    (job,) = (json.loads(text) for text in blocks("job") if len(json.loads(text)["targets"]) > 1)
+    (example,) = blocks("batch")
+    decoder, _ = play(example.encode(), *(target["value"] for target in job["targets"]))
+    assert decoder.breach is None and decoder.done is not None
 
 
 def test_there_is_an_example_of_each_type() -> None:
@@ -123,8 +130,8 @@ def test_the_environment_is_the_one_of_a_job() -> None:
 
 
 def test_the_job_line() -> None:
-    (example,) = blocks("job")
-    jsonschema.Draft202012Validator(resources.schema("job")).validate(json.loads(example))
+    for example in blocks("job"):
+        jsonschema.Draft202012Validator(resources.schema("job")).validate(json.loads(example))
     for member in resources.schema("job")["properties"]:
         assert f"|`{member}`|" in PAGE or member == "type"
 

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from kastrun import files, manifest, resources
+from kastrun.bundle import bundle
 from kastrun.engine.clock import Clock
 from kastrun.engine.witness import Witness
 from kastrun.facts import JobEnded, JobStarted, LeftOut, RunEnded, RunStarted, Void
@@ -103,7 +104,9 @@ def test_a_part_of_the_journal_is_its_type(name: str) -> None:
     code = resolved(made, made)["properties"]
     fields = msgspec.structs.fields(struct)
     always = {
-        each.encode_name for each in fields if each.required or not struct.__struct_config__.omit_defaults
+        each.encode_name
+        for each in fields
+        if each.required or not (struct.__struct_config__.omit_defaults or each.default is msgspec.UNSET)
     }
     told = published.get("properties") or dict.fromkeys(
         published["required"], published["additionalProperties"]
@@ -156,7 +159,8 @@ def journaled(message: dict[str, Any]) -> dict[str, Any]:
         id="j" + "0" * 20, plugin="ab", target=Target(kind="host", value="a"), declared="a", options={},
         priority=50, order=0,
     )  # fmt: skip
-    witness = Witness(job, Clock())
+    other = msgspec.structs.replace(job, id="j" + "1" * 20, target=Target(kind="host", value="b"))
+    witness = Witness(bundle([job, other]), Clock())
     batch = witness.records(items, 0.0)
     if message["type"] == "artifact":
         batch = witness.artifacts([Harvested(path=message["path"], size=1, sha256="0" * 64)], 0.0)
@@ -318,7 +322,7 @@ def test_a_job_line_has_just_the_members_that_are_published() -> None:
     )  # fmt: skip
     target = Target(kind="url", value="a", scheme="a", host="a", port=1, path="/")
     job = Job(id="j1", plugin="ab", target=target, declared="a", options={"o": 1}, priority=50, order=0)
-    document = json.loads(station.line(job, "/a", "/i")[0])
+    document = json.loads(station.line(bundle([job]), "/a", "/i")[0])
     jsonschema.Draft202012Validator(JOB).validate(document)
     assert document.keys() == JOB["properties"].keys() == set(JOB["required"])
     http = JOB["properties"]["http"]

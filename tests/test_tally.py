@@ -183,6 +183,16 @@ def test_the_slowest_and_the_plugins_times() -> None:
     assert (nmap.busy_s, nmap.first_start, nmap.last_end) == (sum(range(1, 40, 2)), iso(1), iso(40))
 
 
+def test_jobs_of_a_batch_share_its_time() -> None:
+    tally = folded(started())
+    for number in range(4):
+        tally.apply(start(f"j{number}", process="b1", batch=4))
+    for number in range(4):
+        tally.apply(ended(f"j{number}", at=20, took=20, process="b1", batch=4))
+    assert (tally.plugins["nmap"].busy_s, tally.busy_s, tally.ran) == (20, 20, 4)
+    assert {slow.duration_s for slow in tally.slowest()} == {5}
+
+
 def test_a_job_that_ran_again_is_among_the_slowest_once() -> None:
     tally = folded(started())
     for took, status in ((5, "cancelled"), (2, "ok")):

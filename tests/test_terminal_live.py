@@ -64,6 +64,20 @@ def test_what_does_not_fit_the_height_is_counted() -> None:
     assert shown[-1] == "  and 15 more running"
 
 
+def test_a_batch_is_one_line_and_as_many_jobs() -> None:
+    tally = busy(1)
+    for number in range(40):
+        tally.apply(start(f"b{number}", target=f"{number}.example", process="b1", batch=40))
+    tally.apply(Progress(job="b0", done=3, total=40))
+    shown = lines(tally)
+    assert shown[1].endswith("41 running")
+    assert [row.split() for row in shown[2:]] == [
+        ["nmap", "https://0.example", "0:32"],
+        ["nmap", "0.example", "+39", "0:32", "3/40"],
+    ]
+    assert lines(tally, height=3)[-1] == "  and 41 more running"
+
+
 @pytest.mark.parametrize(
     ("done", "total", "shown"),
     [

@@ -160,7 +160,7 @@ async def test_others_go_on_while_a_folder_is_removed(make: Make, monkeypatch: p
         assert go_on.wait(60)
         clear_place(place)
 
-    monkeypatch.setattr("kastrun.engine.run.clear_place", held_up)
+    monkeypatch.setattr("kastrun.engine.worker.clear_place", held_up)
     trial = make(f'[ -z "$LITTER" ] || mkdir litter\n{DONE}')
     with workshop() as shop:
         async with trio.open_nursery() as nursery:

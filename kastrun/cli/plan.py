@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from kastrun import scan
+from kastrun.bundle import bundle
 from kastrun.cli import common
 from kastrun.facts import LeftOut
 from kastrun.intent import Intent
@@ -35,8 +36,8 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _jobs(intent: Intent, selection: Selection, left_out: list[LeftOut]) -> Iterator[Job]:
-    """Jobs in the order of a run; what has none goes to `left_out`, the first thousand of it."""
+def _processes(intent: Intent, selection: Selection, left_out: list[LeftOut]) -> Iterator[list[Job]]:
+    """The jobs of each process, in the order of a run; what has none goes to `left_out`, up to a thousand."""
 
     def only_jobs() -> Iterator[Job]:
         for item in scan.jobs_of(intent, selection):
@@ -59,29 +60,39 @@ def _as_text(
     for chosen in selection.chosen:
         yield from _plugin_lines(chosen, readiness[chosen.plugin.name])
     yield "\njobs\n"
-    number = 0
-    for number, job in enumerate(_jobs(intent, selection, left_out), start=1):
-        yield f"{number:6}  {job.plugin:<14} {clean(target_text(job))}{_verdict(job)}\n"
+    number = processes = 0
+    for jobs in _processes(intent, selection, left_out):
+        processes += 1
+        first = number + 1
+        for number, job in enumerate(jobs, start=first):
+            beside = "" if number == first else f"  [in the process of {first}]"
+            yield f"{number:6}  {job.plugin:<14} {clean(target_text(job))}{_verdict(job)}{beside}\n"
     if not number:
         yield "  none\n"
     if left_out:
         yield "\nleft out\n"
         for out in left_out:
             yield f"  {clean(out.plugin or out.target or '')}: {out.reason}: {clean(out.message)}\n"
-    yield f"\n{counted(number, 'job')}\n"
+    shared = f" in {processes:,} process{'' if processes == 1 else 'es'}" if processes < number else ""
+    yield f"\n{counted(number, 'job')}{shared}\n"
 
 
 def _plugin_lines(chosen: Chosen, ready: Readiness) -> Iterator[str]:
     plugin = chosen.plugin
     yield (
         f"  {plugin.name} {plugin.version} ({plugin.origin}): priority {chosen.priority}, {plugin.mode},"
-        f" at most {span(chosen.limits.total_s)} a job, network {plugin.sandbox.network}\n"
+        f" at most {span(chosen.limits.total_s)} {_for(chosen)}, network {plugin.sandbox.network}\n"
         f"    {' '.join(plugin.exec)}  in {plugin.folder}\n"
     )
     if ready.versions:
         yield f"    with {', '.join(f'{name} {version}' for name, version in ready.versions.items())}\n"
     if chosen.verdict:
         yield f"    its jobs will be {chosen.verdict.status}: {chosen.verdict.message}\n"
+
+
+def _for(chosen: Chosen) -> str:
+    batch = chosen.limits.batch
+    return "a job" if batch == 1 else f"a process of {batch:,} jobs or fewer"
 
 
 def _verdict(job: Job) -> str:
@@ -102,9 +113,13 @@ def _as_json(
     }
     yield json.dumps(head, indent=2, ensure_ascii=False)[:-2] + ',\n  "jobs": ['
     separator = "\n    "
-    for number, job in enumerate(_jobs(intent, selection, left_out), start=1):
-        yield separator + msgspec.json.encode(_job_json(number, job)).decode()
-        separator = ",\n    "
+    number = 0
+    for jobs in _processes(intent, selection, left_out):
+        process = bundle(jobs).process
+        for job in jobs:
+            number += 1
+            yield separator + msgspec.json.encode(_job_json(number, job, process)).decode()
+            separator = ",\n    "
     rest = msgspec.json.encode(left_out).decode()
     yield f'\n  ],\n  "left_out": {rest}\n}}\n'
 
@@ -120,13 +135,14 @@ def _plugin_json(chosen: Chosen, ready: Readiness) -> JsonObject:
         "mode": plugin.mode,
         "priority": chosen.priority,
         "timeout_s": chosen.limits.total_s,
+        "batch": chosen.limits.batch,
         "network": plugin.sandbox.network,
         "programs": dict(ready.versions),
         "missing": ready.missing,
     }
 
 
-def _job_json(number: int, job: Job) -> JsonObject:
+def _job_json(number: int, job: Job, process: str | None) -> JsonObject:
     return {
         "order": number,
         "job": job.id,
@@ -135,4 +151,5 @@ def _job_json(number: int, job: Job) -> JsonObject:
         "declared": job.declared,
         "tags": job.tags,
         "verdict": job.verdict,
+        "process": process,
     }

@@ -13,17 +13,18 @@ from kastrun.facts import Fact
 from kastrun.model import Job
 from kastrun.protocol.messages import Message
 
+Said = tuple[Job, Sequence[Message]]
+
 
 class Batch(NamedTuple):
     """Journal lines without `seq` and newline, records for the tally, and facts, in this order.
 
-    All that was `said` is of one `job`.
+    What was `said` comes job by job, with the job that it is about.
     """
 
     lines: Sequence[bytes] = ()
-    said: Sequence[Message] = ()
+    said: Sequence[Said] = ()
     facts: Sequence[Fact] = ()
-    job: Job | None = None
 
 
 Emit = Callable[[Batch], Awaitable[None]]

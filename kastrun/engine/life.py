@@ -1,8 +1,7 @@
-"""One job's life: start, job line, output, deadlines, death, artifacts, result.
+"""One process's life: start, job line, output, deadlines, death.
 
-The only place where a process, the protocol and the clock meet. Whatever happens, it ends
-with exactly one result, sent where no cancellation can reach it; a bad plugin is an
-outcome here, never an exception.
+The only place where a process, the protocol and the clock meet. Whose jobs it does and what
+comes of them is `worker`'s; a bad plugin is a cause here, never an exception.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from enum import Enum
 import trio
 
 from kastrun import process
+from kastrun.bundle import Bundle
 from kastrun.engine.batch import Batch, Emit
 from kastrun.engine.clock import Clock
 from kastrun.engine.control import Control
@@ -21,7 +21,6 @@ from kastrun.engine.outcome import Cause, of_breach
 from kastrun.engine.stderr import Stderr
 from kastrun.engine.witness import Witness
 from kastrun.launch import Station
-from kastrun.model import Job
 from kastrun.process import Child, Exit, Family, GuardLost, Stream
 from kastrun.protocol import Decoder
 from kastrun.workspace import Place
@@ -46,11 +45,11 @@ class NotStarted(Exception):
 
 
 class Life:
-    """One run of one job's process. `run` returns when nothing of it is left."""
+    """One run of one process. `run` returns when nothing of it is left."""
 
     def __init__(
         self,
-        job: Job,
+        bundle: Bundle,
         station: Station,
         place: Place,
         *,
@@ -59,17 +58,17 @@ class Life:
         emit: Emit,
         control: Control,
     ) -> None:
-        self.job, self.station, self.place = job, station, place
+        self.bundle, self.station, self.place = bundle, station, place
         self._family, self._clock, self._emit, self._control = family, clock, emit, control
-        self.line, secrets = station.line(job, place.artifacts, place.inputs)
+        self.line, secrets = station.line(bundle, place.artifacts, place.inputs)
         limits = station.limits
         self.decoder = Decoder(
-            known_targets=frozenset({job.target.value}),
+            known_targets=frozenset(target.value for target in bundle.targets),
             output_bytes=limits.output_mb << 20,
             secrets=secrets,
         )
         self.stderr = Stderr(secrets)
-        self.witness = Witness(job, clock)
+        self.witness = Witness(bundle, clock)
         self.cause: Cause | None = None
         self.exit: Exit | None = None
         self.warnings: list[str] = []

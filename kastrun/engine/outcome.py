@@ -7,6 +7,7 @@ did, since an exit by SIGTERM after a timeout is the timeout's.
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from kastrun.model import Status
@@ -57,6 +58,17 @@ def decide(
         said = f"it exited 0 after {records} record{'' if records == 1 else 's'}, but never said done"
         return Outcome("fail", Cause("no_done", said))
     return _said(done)
+
+
+def of_each(outcome: Outcome, done: Done | None, targets: Sequence[str]) -> list[Outcome]:
+    """The outcomes of the jobs that shared a process, by their targets.
+
+    All have the process's; but where `done` names those that were not done, the others are ok.
+    """
+    if outcome.status != "partial" or done is None or not done.failed_targets:
+        return [outcome] * len(targets)
+    undone = set(done.failed_targets)
+    return [outcome if target in undone else Outcome("ok", None) for target in targets]
 
 
 def _of_exit(exit_: Exit | None) -> Cause | None:

@@ -2,48 +2,60 @@
 
 Pure but for the clock that it is given. The envelope is built once a job; a record costs
 a concatenation. Members that kastrun writes cannot be forged: the codec encoded the body
-from the fields it knows, and keeps all others under `extra`.
+from the fields it knows, and keeps all others under `extra`. In a process of several jobs a
+record goes to the job whose target it names; what names none goes to the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from kastrun.engine.batch import Batch
+from kastrun.bundle import Bundle
+from kastrun.engine.batch import Batch, Said
 from kastrun.engine.clock import Clock
 from kastrun.facts import Fact, Progress
-from kastrun.model import Job
+from kastrun.model import Counts, Job
 from kastrun.protocol import Heard, fingerprints, messages
 from kastrun.workspace import Harvested
 
 _encode = msgspec.json.encode
 
 
-class Witness:
-    """Turns one job's items into batches; keeps what was announced of artifacts for the harvest."""
+class _Voice:
+    """One job of the process: its envelope, and what was counted and kept of it."""
 
-    def __init__(self, job: Job, clock: Clock) -> None:
-        self._job = job
-        self._clock = clock
-        self.announced: dict[str, messages.Artifact] = {}
+    def __init__(self, job: Job, announced: dict[str, messages.Artifact]) -> None:
+        self.job = job
+        self.counts = Counts()
+        """Used only where jobs share a process: what one has alone, the decoder has counted."""
         self.kept: list[bytes] = []
-        """Assets that another job may consume."""
-        self._who = b'"job":%b,"plugin":%b,"target":%b,"attempt":%d,"at":"' % (
+        self._announced = announced
+        self.who = b'"job":%b,"plugin":%b,"target":%b,"attempt":%d,"at":"' % (
             _encode(job.id),
             _encode(job.plugin),
             _encode(job.target.value),
             job.attempt,
         )
 
-    def records(self, heard: Heard, now: float) -> Batch:
-        """A batch of what one read gave, at `now`."""
-        job = self._job
-        who = self._who + self._clock.stamp(now).encode() + b'"'
+    def count(self, message: messages.Message) -> None:
+        counts = self.counts
+        if isinstance(message, messages.Finding):
+            counts.finding += 1
+        elif isinstance(message, messages.Asset):
+            counts.asset += 1
+        elif isinstance(message, messages.Log):
+            counts.log += 1
+        elif isinstance(message, messages.Artifact):
+            counts.artifact += 1
+
+    def records(self, heard: Heard, moment: bytes) -> Batch:
+        job = self.job
+        who = self.who + moment
         found = [message for message in heard.messages if isinstance(message, messages.Finding)]
         if len(found) == len(heard):
-            return Batch(self._findings(found, heard.bodies, who), found, job=job)
+            return Batch(self._findings(found, heard.bodies, who), [(job, found)])
         bodies = [body for message, body in heard if isinstance(message, messages.Finding)]
         findings = iter(self._findings(found, bodies, who))
         lines: list[bytes] = []
@@ -56,7 +68,7 @@ class Witness:
                 facts.append(_progress(job.id, message))
                 continue
             elif isinstance(message, messages.Artifact):
-                self.announced[message.path] = message
+                self._announced[message.path] = message
                 continue
             else:
                 line = b'{"type":%b,' % _name(message) + who + body
@@ -64,7 +76,7 @@ class Witness:
                 if job.awaited and isinstance(message, messages.Asset):
                     self.kept.append(line)
             said.append(message)
-        return Batch(lines, said, facts, job)
+        return Batch(lines, [(job, said)], facts)
 
     def _findings(
         self, found: Sequence[messages.Finding], bodies: Sequence[bytes], who: bytes
@@ -72,14 +84,64 @@ class Witness:
         """The lines of findings. There may be a million: one costs a few calls into C, and little Python."""
         if not found:
             return []
-        marks = fingerprints(self._job.plugin, self._job.target.value, found)
+        marks = fingerprints(self.job.plugin, self.job.target.value, found)
         line = b'{"type":"finding",' + who.replace(b"%", b"%%") + b',"fingerprint":"k1:%b"%b'
         return list(map(line.__mod__, zip(marks, bodies, strict=True)))
 
+
+class Witness:
+    """Turns one process's items into batches; keeps what was announced of artifacts for the harvest."""
+
+    def __init__(self, bundle: Bundle, clock: Clock) -> None:
+        self._clock = clock
+        self._process = bundle.process
+        self.announced: dict[str, messages.Artifact] = {}
+        self._voices = {job.target.value: _Voice(job, self.announced) for job in bundle.jobs}
+        self._first = self._voices[bundle.first.target.value]
+
+    def counts(self, job: Job, of_process: Counts) -> Counts:
+        """The records of one job, where those of the whole process are known."""
+        if len(self._voices) == 1:
+            return of_process
+        voice = self._voices[job.target.value]
+        if voice is self._first:
+            voice.counts.dropped = of_process.dropped
+        return voice.counts
+
+    def kept(self, job: Job) -> list[bytes]:
+        """Its assets that another job may consume."""
+        return self._voices[job.target.value].kept
+
+    def records(self, heard: Heard, now: float) -> Batch:
+        """A batch of what one read gave, at `now`; of several jobs, job by job."""
+        moment = self._clock.stamp(now).encode() + b'"'
+        if len(self._voices) == 1:
+            return self._first.records(heard, moment)
+        lines: list[bytes] = []
+        said: list[Said] = []
+        facts: list[Fact] = []
+        for voice, own in self._shared_out(heard):
+            batch = voice.records(own, moment)
+            lines += batch.lines
+            said += batch.said
+            facts += batch.facts
+        return Batch(lines, said, facts)
+
+    def _shared_out(self, heard: Heard) -> Iterable[tuple[_Voice, Heard]]:
+        """Each message to the job whose target it names, else to the first; and counted there."""
+        found: dict[_Voice, Heard] = {}
+        for message, body in heard:
+            voice = self._first
+            if not isinstance(message, messages.Progress | messages.Artifact | messages.Done):
+                voice = self._voices[message.target] if isinstance(message.target, str) else voice
+            voice.count(message)
+            found.setdefault(voice, Heard()).add(message, body)
+        return found.items()
+
     def artifacts(self, harvested: Sequence[Harvested], now: float) -> Batch:
-        """The files that were handed over, announced or not."""
-        job = self._job
-        envelope = b'{"type":"artifact",' + self._who + self._clock.stamp(now).encode() + b'",'
+        """The files that were handed over, announced or not; those of a batch are its first job's."""
+        moment = self._clock.stamp(now).encode() + b'",'
+        envelope = b'{"type":"artifact",' + self._first.who + moment
         lines: list[bytes] = []
         said: list[messages.Message] = []
         for file in harvested:
@@ -89,9 +151,11 @@ class Witness:
                 body["media_type"] = told.media_type
             if told.title:
                 body["title"] = told.title
+            if self._process is not None:
+                body["process"] = self._process
             lines.append(envelope + _encode(body)[1:])
             said.append(told)
-        return Batch(lines, said, job=job)
+        return Batch(lines, [(self._first.job, said)])
 
 
 def _name(message: messages.Message) -> bytes:

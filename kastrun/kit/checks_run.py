@@ -54,9 +54,12 @@ def told(tried: Tried) -> str:
     return text + "".join(f"; stderr ends: {line[:200]!r}" for line in last)
 
 
-def prints(tried: Tried) -> tuple[frozenset[str], Counter[tuple[str, str]]]:
-    """What makes two runs the same: fingerprints of findings, kinds and values of assets."""
-    records = tried.records
+def prints(tried: Tried, target: str | None = None) -> tuple[frozenset[str], Counter[tuple[str, str]]]:
+    """What makes two runs the same: fingerprints of findings, kinds and values of assets.
+
+    Of all targets, or of one of a batch.
+    """
+    records = [record for record in tried.records if target in (None, record["target"])]
     return (
         frozenset(record["fingerprint"] for record in records if record["type"] == "finding"),
         Counter((record["kind"], record["value"]) for record in records if record["type"] == "asset"),
@@ -96,6 +99,28 @@ def _judge_lines(evidence: Evidence) -> Verdict:
 def _judge_kinds(evidence: Evidence) -> Verdict:
     bad = first_bad(evidence.of("kind").items())
     return fail(bad.removeprefix("kind:")) if bad else PASS
+
+
+def _judge_batch(evidence: Evidence) -> Verdict:
+    """In a batch each target must end, and have, as it does alone."""
+    for tried in evidence.of("batch").values():
+        if not sound(tried):
+            return fail(f"{len(tried.endings)} targets at once: {told(tried)}")
+        for job, ended in zip(tried.bundle.jobs, tried.endings, strict=True):
+            value = job.target.value
+            alone = evidence.tried[f"kind:{job.target.kind} {value}"]
+            if alone.ended.status == "ok" and ended.status != "ok":
+                return fail(f"{value}: ok when it is alone, {ended.status} in a batch")
+            if sound(alone) and prints(alone) != prints(tried, value):
+                return fail(
+                    f"{value}: {_amounts(alone)} when it is alone, {_amounts(tried, value)} in a batch"
+                )
+    return PASS
+
+
+def _amounts(tried: Tried, target: str | None = None) -> str:
+    findings, assets = prints(tried, target)
+    return f"{len(findings)} findings and {assets.total()} assets"
 
 
 def _judge_unknown(evidence: Evidence) -> Verdict:
@@ -215,6 +240,17 @@ CHECKS: Final = (
         'fault: `done` with status "error" and kind "target".',
         judge=_judge_kinds,
         scenes=("kind",),
+    ),
+    Check(
+        id="batch",
+        title="several targets at once are each done",
+        rule="protocol §2 and §3",
+        why="A manifest with `[limits] batch` above 1 is given that many targets in one job. Each has its "
+        "own result, and what names no target cannot be filed with its own.",
+        mend="Go through all of `targets`, put `target` (its `value`) into every finding and asset, and name "
+        "those that were not done in `failed_targets`, with status `partial`. Or take `batch` out.",
+        judge=_judge_batch,
+        scenes=("kind", "batch"),
     ),
     Check(
         id="unknown-fields",

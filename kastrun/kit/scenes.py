@@ -17,7 +17,7 @@ from msgspec import structs
 from kastrun.kit import aims, programs
 from kastrun.kit.hostile import FORGED, Servers
 from kastrun.kit.subject import Subject, filled, names_port
-from kastrun.model import Http, JsonObject, Plugin, Target
+from kastrun.model import Http, JsonObject, Plugin, Target, TargetKind
 from kastrun.schema import check
 from kastrun.trial import Trial, complete, target_for
 
@@ -109,15 +109,28 @@ def _one(stage: Stage) -> Trials:
 
 
 def _kinds(stage: Stage) -> Trials:
-    """Each accepted kind, in each form; a file's second form has a name that needs care."""
-    found: dict[str, Trial] = {}
-    for kind in stage.plugin.targets:
-        forms = list(aims.each(kind, stage.servers.ordinary, stage.file("ordinary.txt")))
-        if kind == "file":
-            forms.append(aims.aim("file", "127.0.0.1", 0, stage.file("dürr & 'quoted' $name.txt")))
-        for target in forms:
-            found[f"{kind} {target.value}"] = stage.trial(target=target)
-    return found
+    """Each accepted kind, in each form."""
+    return {
+        f"{kind} {target.value}": stage.trial(target=target)
+        for kind in stage.plugin.targets
+        for target in _forms(stage, kind)
+    }
+
+
+def _forms(stage: Stage, kind: TargetKind) -> list[Target]:
+    """Every form of a kind; a file's second form has a name that needs care."""
+    forms = list(aims.each(kind, stage.servers.ordinary, stage.file("ordinary.txt")))
+    if kind == "file":
+        forms.append(aims.aim("file", "127.0.0.1", 0, stage.file("dürr & 'quoted' $name.txt")))
+    return forms
+
+
+def _batch(stage: Stage) -> Trials:
+    """The forms of its best kind in one process, where it takes several targets at once."""
+    several = _forms(stage, stage.plugin.targets[0])[: stage.plugin.limits.batch]
+    if len(several) < 2:
+        return {}
+    return {"": replace(stage.trial(target=several[0]), others=tuple(several[1:]))}
 
 
 def _danger(stage: Stage) -> Trials:
@@ -236,6 +249,7 @@ def _crowd(stage: Stage) -> Trials:
 SCENES: Final[Mapping[str, Callable[[Stage], Trials]]] = {
     "again": _one,
     "kind": _kinds,
+    "batch": _batch,
     "danger": _danger,
     "hostile": _hostile,
     "refused": _refused,

@@ -30,8 +30,8 @@ class Sinks:
     def __call__(self, batch: Batch) -> None:
         if batch.lines:
             self._journal.append(batch.lines)
-        if batch.job is not None:
-            self._tell(batch.job, batch.said)
+        for job, said in batch.said:
+            self._tell(job, said)
         for fact in batch.facts:
             self._tally.apply(fact)
 

@@ -77,12 +77,15 @@ class Running(Struct, kw_only=True, gc=False):
     done: int | None = None
     total: int | None = None
     message: str = ""
+    process: str
+    """The job's own id, or what it has in common with the others of its batch."""
+    batch: int
     found: Found = field(default_factory=dict)
     counted: Counted = field(default_factory=dict)
 
 
 class PluginTimes(Struct, kw_only=True):
-    """Seconds that a plugin's jobs ran, added up, and the moments between which they did."""
+    """Seconds that a plugin's processes ran, added up, and the moments between which they did."""
 
     busy_s: float = 0.0
     first_start: str = ""
@@ -90,7 +93,7 @@ class PluginTimes(Struct, kw_only=True):
 
 
 class Slow(Struct, frozen=True, order=True):
-    """One of the slowest jobs."""
+    """One of the slowest jobs; of a batch each has its even share of the time."""
 
     duration_s: float
     job: str
@@ -175,6 +178,8 @@ class Tally:
             attempt=fact.attempt,
             at=fact.at,
             deadline_s=fact.deadline_s,
+            process=fact.process or fact.job,
+            batch=fact.batch or 1,
         )
         if fact.reused is not None:
             return  # its times are those of another run
@@ -239,16 +244,16 @@ class Tally:
             del self.failures[next(iter(self.failures))]
 
     def _time(self, fact: JobEnded) -> None:
-        seconds = fact.timings.duration_s
+        seconds = fact.timings.duration_s / (fact.batch or 1)
         self.ran += 1
         self.busy_s += seconds
         times = self.plugins[fact.plugin]
         times.busy_s += seconds
         times.last_end = fact.timings.ended_at
         if len(self._slowest) < SLOWEST:
-            heapq.heappush(self._slowest, _slow(fact))
+            heapq.heappush(self._slowest, _slow(fact, seconds))
         elif seconds > self._slowest[0].duration_s:
-            heapq.heapreplace(self._slowest, _slow(fact))
+            heapq.heapreplace(self._slowest, _slow(fact, seconds))
 
     # Records
 
@@ -372,8 +377,8 @@ class Tally:
         return self._earlier_s + max(0.0, until - moment(self.run.started_at))
 
 
-def _slow(fact: JobEnded) -> Slow:
-    return Slow(fact.timings.duration_s, fact.job, fact.plugin, fact.target, fact.status)
+def _slow(fact: JobEnded, seconds: float) -> Slow:
+    return Slow(seconds, fact.job, fact.plugin, fact.target, fact.status)
 
 
 def _rank(group: Finding) -> tuple[bool, int, bool, int, str, str]:

@@ -6,7 +6,6 @@ a rich Text, never markup, because what a plugin says must not be able to style 
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Final
 
 from rich.console import Group
@@ -94,13 +93,21 @@ def _failure_line(tally: Tally) -> Text:
 
 
 def _running_lines(tally: Tally, now: float, width: int, room: int, ascii_only: bool) -> list[Text]:
-    jobs = len(tally.running)
-    shown = list(islice(tally.running.values(), jobs if jobs <= room else max(0, room - 1)))
+    # The first job of a batch stands for its process.
+    first = {job.process: job for job in reversed(tally.running.values())}
+    processes = list(reversed(first.values()))
+    shown = processes if len(processes) <= room else processes[: max(0, room - 1)]
     columns = _Columns(shown, now, width)
     lines = [columns.line(job, now, ascii_only) for job in shown]
-    if jobs > room and room:
-        lines.append(Text(f"  and {jobs - len(shown):,} more running", style="dim"))
+    if len(processes) > len(shown) and room:
+        more = sum(job.batch for job in processes[len(shown) :])
+        lines.append(Text(f"  and {more:,} more running", style="dim"))
     return lines
+
+
+def _whom(job: Running) -> str:
+    """The target, and how many others share the process."""
+    return clean(job.target) + (f" +{job.batch - 1:,}" if job.batch > 1 else "")
 
 
 class _Columns:
@@ -112,7 +119,7 @@ class _Columns:
         self.elapsed = max((len(clock(now - moment(job.at))) for job in jobs), default=0)
         rest = width - 2 - self.plugin - _GAP - self.elapsed - _GAP
         rest -= self.progress + _GAP if self.progress else 0
-        longest = max((len(job.target) for job in jobs), default=0)
+        longest = max((len(_whom(job)) for job in jobs), default=0)
         self.target = max(8, min(longest, rest if width < 70 else rest * 3 // 4))
         self.message = max(0, rest - self.target)
 
@@ -121,7 +128,7 @@ class _Columns:
         elapsed = now - moment(job.at)
         late = elapsed > 0.8 * job.deadline_s
         line = Text("  ").append_text(_fit(clean(job.plugin), self.plugin, "bold"))
-        line.append("  ").append_text(_fit(_middle(clean(job.target), self.target), self.target))
+        line.append("  ").append_text(_fit(_middle(_whom(job), self.target), self.target))
         line.append("  ").append(clock(elapsed).rjust(self.elapsed), style="yellow" if late else "dim")
         if self.progress:
             line.append("  ").append_text(_progress(job, self.progress, ascii_only))

@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from kastrun.bundle import Bundle
 from kastrun.engine import Batch
 from kastrun.engine.life import Life
 from kastrun.facts import JobEnded
-from kastrun.model import Job, JsonObject
+from kastrun.model import JsonObject
 from kastrun.process import Child, Exit, Stream
 from kastrun.protocol import Breach
 from kastrun.protocol.messages import Done, Message
@@ -48,7 +49,7 @@ class Tried:
     """
 
     trial: Trial
-    job: Job
+    bundle: Bundle
     home: str
     line: bytes
     argv: tuple[str, ...]
@@ -59,7 +60,7 @@ class Tried:
     journal: tuple[bytes, ...]
     done: Done | None
     breach: Breach | None
-    ended: JobEnded
+    endings: tuple[JobEnded, ...]
     exit: Exit | None
     survivors: tuple[str, ...]
     commands: frozenset[str]
@@ -67,6 +68,11 @@ class Tried:
     announced: frozenset[str]
     unknown_fields: tuple[str, ...]
     stopped: bool
+
+    @property
+    def ended(self) -> JobEnded:
+        """How the job ended; of several the first."""
+        return self.endings[0]
 
     @property
     def stdout(self) -> bytes:
@@ -107,23 +113,23 @@ class Seen:
         if self.hear is not None:
             self.hear(chunk)
 
-    def tried(self, job: Job, *, stopped: bool) -> Tried:
-        ended = next(fact for batch in self.batches for fact in batch.facts if isinstance(fact, JobEnded))
+    def tried(self, together: Bundle, *, stopped: bool) -> Tried:
+        endings = [fact for batch in self.batches for fact in batch.facts if isinstance(fact, JobEnded)]
         life = self.lived
         return Tried(
             trial=self.trial,
-            job=job,
+            bundle=together,
             home=life.own_home if life else "",
             line=life.line if life else b"",
             argv=life.station.argv if life else (),
             environment=life.station.environment(life.place.home) if life else {},
             chunks=tuple(self.chunks),
             stderr=life.stderr.text() if life else "",
-            messages=tuple(message for batch in self.batches for message in batch.said),
+            messages=tuple(message for batch in self.batches for _, said in batch.said for message in said),
             journal=tuple(line for batch in self.batches for line in batch.lines),
             done=life.decoder.done if life else None,
             breach=life.decoder.breach if life else None,
-            ended=ended,
+            endings=tuple(endings),
             exit=life.exit if life else None,
             survivors=life.exit.survivors if life and life.exit else (),
             commands=frozenset(self.commands - {""}),
@@ -180,7 +186,3 @@ def _open_below(pids: Sequence[int], folder: str) -> tuple[str, ...]:
                 ):
                     found.add(path[len(folder) + 1 :])
     return tuple(sorted(found))
-
-
-def mark_of(job: Job) -> str:
-    return f"{job.id}.{job.attempt}"

@@ -9,9 +9,10 @@ from typing import Any
 
 from msgspec import structs
 
+from kastrun.bundle import Bundle
 from kastrun.intent import read_secret
 from kastrun.launch import Station
-from kastrun.model import Job, JsonObject, SecretRef
+from kastrun.model import JsonObject, SecretRef
 from kastrun.trial.wishes import Trial
 
 
@@ -31,12 +32,12 @@ class TrialStation(Station):
         laid = {**kept, "PATH": path, **trial.environment}
         return {name: value for name, value in laid.items() if value is not None}
 
-    def line(self, job: Job, artifacts: str, inputs: str) -> tuple[bytes, tuple[str, ...]]:
+    def line(self, bundle: Bundle, artifacts: str, inputs: str) -> tuple[bytes, tuple[str, ...]]:
         trial = self.trial
         if trial.inputs:
             with open(inputs, "w", encoding="utf-8") as file:
                 file.write(_housed(trial.inputs, os.path.dirname(inputs)))
-        line, secrets = Station.line(self, job, artifacts, inputs)
+        line, secrets = Station.line(self, bundle, artifacts, inputs)
         if trial.document is not None:
             places = {"artifacts": artifacts, "inputs": inputs}
             line = _encoded({**_housed(trial.document, os.path.dirname(inputs)), **places})

@@ -23,18 +23,20 @@ HTTP: Final = Http(user_agent="kastrun/trial", headers={})
 class Trial:
     """What to try: one job, and the surroundings it is tried in.
 
-    `options` are complete (see `complete`), secret ones by value. `folders` are those of its
-    programs (`requires.probe`), put behind the system's own; `path` replaces all of PATH.
-    `environment` is laid over the job's own variables, None takes one away; `bare` begins with
-    PATH alone. `cwd` is another working directory than the job's folder. `total_s` bounds
-    `[limits] total_s`. `document`, where given, is the job line as it stands: `artifacts` and
-    `inputs` are put in, every `{home}` in its strings is the job's folder, nothing else.
-    `extra` members are added to an ordinary line. `inputs` is the text of the inputs file.
-    `more_stdin` follows the line, which no run does. `watch` collects command lines.
+    `others` are further targets that share its process. `options` are complete (see `complete`),
+    secret ones by value. `folders` are those of its programs (`requires.probe`), put behind the
+    system's own; `path` replaces all of PATH. `environment` is laid over the job's own variables,
+    None takes one away; `bare` begins with PATH alone. `cwd` is another working directory than
+    the job's folder. `total_s` bounds `[limits] total_s`. `document`, where given, is the job
+    line as it stands: `artifacts` and `inputs` are put in, every `{home}` in its strings is the
+    job's folder, nothing else. `extra` members are added to an ordinary line. `inputs` is the
+    text of the inputs file. `more_stdin` follows the line, which no run does. `watch` collects
+    command lines.
     """
 
     plugin: Plugin
     target: Target
+    others: tuple[Target, ...] = ()
     options: JsonObject = field(default_factory=dict)
     http: Http = HTTP
     folders: tuple[str, ...] = ()

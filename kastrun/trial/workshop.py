@@ -11,13 +11,14 @@ from typing import Final
 
 import trio
 
+from kastrun.bundle import bundle
 from kastrun.engine import Control, Engine
 from kastrun.engine.clock import Clock
 from kastrun.engine.outcome import Cause
 from kastrun.inputs import Inputs
 from kastrun.model import Job, SecretRef
 from kastrun.process import Family, Stream
-from kastrun.trial.seen import Hear, Seen, Sent, Tried, mark_of
+from kastrun.trial.seen import Hear, Seen, Sent, Tried
 from kastrun.trial.station import station_of
 from kastrun.trial.wishes import Trial
 from kastrun.warden import tree
@@ -53,12 +54,12 @@ class Workshop:
         chunk as it comes, `sent` the job line before that. Raises UsageError where a secret cannot
         be read; a bad plugin is a result, never an exception.
         """
-        job = self._job(trial)
+        jobs = self._jobs(trial)
         seen = Seen(trial, hear, sent)
         control = Control()
         engine = Engine(
-            jobs=[job],
-            stations={job.plugin: station_of(trial)},
+            jobs=jobs,
+            stations={trial.plugin.name: station_of(trial)},
             allowed=_anything,
             sink=seen.batches.append,
             folder=str(self.folder),
@@ -77,7 +78,7 @@ class Workshop:
                 beside.start_soon(_watch, seen)
             await engine.run()
             beside.cancel_scope.cancel()
-        return seen.tried(job, stopped=control.stopping)
+        return seen.tried(bundle(jobs), stopped=control.stopping)
 
     async def abandon(self, trial: Trial, *, within_s: float) -> float | None:
         """Run a trial as if kastrun had died at its start: both pipes are closed on our side.
@@ -85,10 +86,10 @@ class Workshop:
         Seconds from then until the plugin ended; None where it had not after `within_s`. What is
         left of it is killed. Raises OSError where it cannot be started.
         """
-        job = self._job(trial)
-        place = make_place(str(self.folder), mark_of(job))
+        together = bundle(self._jobs(trial))
+        place = make_place(str(self.folder), together.place)
         station = station_of(trial)
-        line, _ = station.line(job, place.artifacts, place.inputs)
+        line, _ = station.line(together, place.artifacts, place.inputs)
         child = self.family.spawn(
             station.argv,
             env=station.environment(place.home),
@@ -110,24 +111,27 @@ class Workshop:
 
     def artifacts(self, tried: Tried) -> Path:
         """The folder that holds what the trial handed over; it is there only where there was something."""
-        return self.folder / "artifacts" / tried.job.id
+        return self.folder / "artifacts" / tried.bundle.id
 
-    def _job(self, trial: Trial) -> Job:
-        number = next(self._numbers)
+    def _jobs(self, trial: Trial) -> list[Job]:
         hidden = trial.plugin.secret_options
         options = {
             name: SecretRef(source="env", name=name) if name in hidden and isinstance(value, str) else value
             for name, value in trial.options.items()
         }
-        return Job(
-            id=f"j{number}",
-            plugin=trial.plugin.name,
-            target=trial.target,
-            declared=trial.target.value,
-            options=options,
-            priority=trial.plugin.priority,
-            order=number,
-        )
+        return [
+            Job(
+                id=f"j{(number := next(self._numbers))}",
+                plugin=trial.plugin.name,
+                target=target,
+                declared=target.value,
+                options=options,
+                priority=trial.plugin.priority,
+                order=number,
+                batch=1 + len(trial.others),
+            )
+            for target in (trial.target, *trial.others)
+        ]
 
 
 @contextmanager

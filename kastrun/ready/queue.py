@@ -1,34 +1,29 @@
-"""Which job is next: a queue of what is ready, never a barrier.
+"""Who waits for whom, in a bounded window: a job is ready when what it waits for has ended.
 
-Floor 2, pure. Jobs stream in, and a bounded window of them is held; among those that wait
-for nothing the next is the one of the smallest priority, then of the plan's order. A job
-that needs another comes after it, and is doomed where that one did not succeed; one that
-only consumes another's assets comes after it, whatever its end. `plan` prints the order that
-this queue gives when each job ends at once, which is the order of a run with one worker.
+Floor 2, pure. Jobs stream in, and as many as the window holds are ordered. A job that needs
+another comes after it, and is doomed where that one did not succeed; one that only consumes
+another's assets comes after it, whatever its end. One that is to be tried again waits here
+for its moment, and holds no worker meanwhile. `plan` prints the order that this queue gives
+when each process ends at once, which is the order of a run with one worker.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from heapq import heappop, heappush
+from math import inf
 from typing import Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from kastrun.model import Job
+from kastrun.ready.allowance import UNCAPPED, Allowance, Caps
+from kastrun.ready.lanes import Lanes
+from kastrun.ready.waiting import Taken, Waiting
 
 WINDOW: Final = 4096
 """Jobs are ordered among this many at a time; what streams beyond waits its turn."""
-
-
-class Waiting(Struct, gc=False):
-    """A job in the window; `ready` is when it became ready, by the clock that was given."""
-
-    job: Job
-    ready: float
-    missing: int = 0
-    doomed_by: str | None = None
-    """The plugin of a job that it needs and that did not succeed."""
 
 
 class _Awaited(Struct):
@@ -38,7 +33,7 @@ class _Awaited(Struct):
 
 
 class ReadyQueue:
-    """Give it a stream of jobs; take with `take`, and tell of every end with `ended`.
+    """Give it a stream of jobs; take with `take`, and tell of every end.
 
     A job may wait only for jobs that came before it in the stream. One that is not held and
     not known to have failed has succeeded: so only failures are remembered. `failed` are those
@@ -49,6 +44,7 @@ class ReadyQueue:
         self,
         jobs: Iterator[Job],
         *,
+        caps: Caps = UNCAPPED,
         clock: Callable[[], float] = lambda: 0.0,
         window: int = WINDOW,
         failed: Mapping[str, str] | None = None,
@@ -56,19 +52,31 @@ class ReadyQueue:
         self._jobs = jobs
         self._clock = clock
         self._window = window
-        self._heap: list[tuple[int, int, Waiting]] = []
+        self._lanes = Lanes(Allowance(caps, clock), clock)
         self._held = 0
         self._exhausted = False
         self._awaited: dict[str, _Awaited] = {}
         self._failed = dict(failed or {})
+        self._again: list[tuple[float, int, Job]] = []
 
-    def take(self) -> Waiting | None:
-        """The next job; None where nothing is left, or what is left waits for running ones."""
+    def take(self) -> Taken | None:
+        """What to start next; None where nothing is left, or what is left may not start now."""
         self._fill()
-        if not self._heap:
-            return None
-        self._held -= 1
-        return heappop(self._heap)[2]
+        while self._again and self._again[0][0] <= self._clock():
+            at, _, job = heappop(self._again)
+            self._lanes.add(Waiting(replace(job, attempt=job.attempt + 1), at))
+        taken = self._lanes.take()
+        if taken is not None:
+            self._held -= len(taken.jobs)
+        return taken
+
+    def opens(self) -> float:
+        """After a `take` that gave None: when it may give more though nothing ends (`inf`: never)."""
+        return min(self._lanes.opens(), self._again[0][0] if self._again else inf)
+
+    def freed(self, taken: Taken) -> None:
+        """The process of `taken` is gone."""
+        self._lanes.freed(taken)
 
     def ended(self, job: Job, *, succeeded: bool) -> None:
         """`job` has its result; whoever waited for it may be ready now."""
@@ -83,7 +91,18 @@ class ReadyQueue:
                 waiting.doomed_by = waiting.doomed_by or job.plugin
             if not waiting.missing:
                 waiting.ready = self._clock()
-                self._push(waiting)
+                self._lanes.add(waiting)
+
+    def again(self, job: Job, at: float) -> None:
+        """`job` is to be tried once more, from the moment `at` on; it has no result until then."""
+        self._held += 1
+        heappush(self._again, (at, job.order, job))
+
+    def give_up(self) -> list[Job]:
+        """The jobs that waited to be tried once more, and now do not."""
+        waiting = [job for _, _, job in sorted(self._again)]
+        self._again.clear()
+        return waiting
 
     def _fill(self) -> None:
         while self._held < self._window and not self._exhausted:
@@ -102,7 +121,7 @@ class ReadyQueue:
             for other in ids:
                 self._wait(waiting, other, hard)
         if not waiting.missing:
-            self._push(waiting)
+            self._lanes.add(waiting)
 
     def _wait(self, waiting: Waiting, other: str, hard: bool) -> None:
         if (awaited := self._awaited.get(other)) is not None:
@@ -111,13 +130,13 @@ class ReadyQueue:
         elif hard and other in self._failed:
             waiting.doomed_by = waiting.doomed_by or self._failed[other]
 
-    def _push(self, waiting: Waiting) -> None:
-        heappush(self._heap, (waiting.job.priority, waiting.job.order, waiting))
 
-
-def in_order(jobs: Iterator[Job], *, window: int = WINDOW) -> Iterator[Job]:
-    """The order of a run with one worker in which every job succeeds."""
-    queue = ReadyQueue(jobs, window=window)
-    while (waiting := queue.take()) is not None:
-        yield waiting.job
-        queue.ended(waiting.job, succeeded=True)
+def in_order(jobs: Iterator[Job], *, caps: Caps = UNCAPPED, window: int = WINDOW) -> Iterator[list[Job]]:
+    """The processes of a run with one worker in which every job succeeds, each as its jobs."""
+    queue = ReadyQueue(jobs, caps=caps.untimed(), window=window)
+    while (taken := queue.take()) is not None:
+        started = [waiting.job for waiting in taken.jobs]
+        yield started
+        queue.freed(taken)
+        for job in started:
+            queue.ended(job, succeeded=True)

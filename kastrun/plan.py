@@ -231,7 +231,10 @@ class _Work:
 
     def lacking(self, given: Target, done: Mapping[str, list[Job]]) -> str | None:
         """A plugin that this one depends on and that has no job for the target."""
-        return next((name for name in self.plugin.depends_on if not _matching(given, done.get(name))), None)
+        for name in self.plugin.depends_on:
+            if not _matching(given, done.get(name)):
+                return name
+        return None
 
     def job(self, entry: TargetEntry, given: Target, order: int, done: Mapping[str, list[Job]]) -> Job:
         """The job for one target, waiting for those of `done` that are about the same host."""
@@ -254,14 +257,18 @@ class _Work:
             tags=entry.tags,
             verdict=self.chosen.verdict,
             awaited=self.awaited,
-            needs=tuple(id_ for name in self.plugin.depends_on for id_ in _matching(given, done.get(name))),
-            after=tuple(id_ for name in self._soft for id_ in _matching(given, done.get(name))),
+            needs=_ids(self.plugin.depends_on, given, done),
+            after=_ids(self._soft, given, done),
         )
 
     def _begin(self, options: JsonObject) -> Any:
         plugin = self.chosen.plugin
         identity = ["j1", plugin.name, plugin.digest, options]
         return hashlib.sha256(msgspec.json.encode(identity, order="deterministic") + b"\0")
+
+
+def _ids(names: Sequence[str], given: Target, done: Mapping[str, list[Job]]) -> tuple[str, ...]:
+    return tuple(id_ for name in names for id_ in _matching(given, done.get(name))) if names else ()
 
 
 def _matching(given: Target, jobs: Iterable[Job] | None) -> list[str]:

@@ -76,7 +76,7 @@ class Scope:
         An entry with a port covers only targets with that port. A CIDR is covered where all of
         it is; see `splits` for the others. A file is never covered.
         """
-        if target.kind == "file":
+        if not self._excludes or target.kind == "file":
             return None
         host = target.host
         if host is not None and not is_address(host):

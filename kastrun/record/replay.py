@@ -73,7 +73,7 @@ def earlier(journal: Path, planned: Container[str], *, retry_failed: bool = Fals
         assets=assets(journal, fold.finished),
         damage=flaws.damage,
         lost={job for job in flaws.lost if job in planned},
-        dropped=_dropped(journal, planned),
+        dropped=_dropped(journal, planned) if fold.foreign or flaws.void else (),
     )
 
 
@@ -142,16 +142,20 @@ class _PlannedFold(Fold):
         self._retry_failed = retry_failed
         self.finished = JobIds()
         self.failed: dict[str, str] = {}
+        self.foreign = False
+        """Whether there was a job that is not planned."""
 
     def take_fact(self, fact: RunStarted | RunEnded | JobStarted | JobEnded) -> None:
         if isinstance(fact, JobStarted) and fact.job not in self._planned:
             self.passing.add(fact.job)
+            self.foreign = True
         elif isinstance(fact, JobEnded):
             if fact.job in self._planned:
                 self._note(fact)
                 self.tally.apply(fact)
             else:
                 self.passing.discard(fact.job)
+                self.foreign = True
         else:
             self.tally.apply(fact)
 

@@ -48,6 +48,9 @@ class Entries:
         self._suffixes: dict[str, _Ports] = {}
         self._networks: dict[tuple[int, int], dict[int, _Ports]] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._names or self._suffixes or self._networks)
+
     def add(self, entry: str) -> None:
         """Reads an entry and puts it in. Raises TargetError."""
         target, wildcard = read_entry(entry)

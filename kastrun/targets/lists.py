@@ -27,7 +27,7 @@ def read_lines(lines: Iterable[str], where: str) -> Iterator[TargetEntry | Probl
         line = raw.rstrip("\r\n")
         if number == 1:
             line = line.removeprefix("\ufeff")
-        text = _COMMENT.sub("", line).strip(" \t")
+        text = (_COMMENT.sub("", line) if "#" in line else line).strip(" \t")
         if text:
             yield _entry(text, line, where, number)
 

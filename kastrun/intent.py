@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from kastrun import dependencies, discover, files
 from kastrun.errors import ProfileError, UsageError
 from kastrun.facts import LeftOut
+from kastrun.history import History
 from kastrun.model import Plugin, Problem, Profile, SecretRef, TargetEntry
 from kastrun.profile import Merged, Overrides
 from kastrun.scope import Scope
@@ -28,13 +29,16 @@ MOST_PROBLEMS = 50
 
 
 class Intent(Struct, frozen=True, kw_only=True):
-    """A checked profile with all that it names. `warnings` are for people; `stdin` is the spooled list."""
+    """A checked profile with all that it names. `warnings` are for people; `stdin` is the spooled list,
+    `history` what earlier runs took.
+    """
 
     profile: Profile
     catalogue: discover.Catalogue
     scope: Scope
     warnings: tuple[Problem, ...]
     stdin: Path | None = None
+    history: History = History()
 
     def entries(self) -> Iterator[TargetEntry]:
         """Every target of the profile, its lists streamed. The lists were checked when this was made."""

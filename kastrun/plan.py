@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from kastrun import dependencies
 from kastrun.facts import LeftOut
+from kastrun.history import History
 from kastrun.model import (
     Job,
     JsonObject,
@@ -32,15 +33,23 @@ from kastrun.profile.options import default_options
 from kastrun.scope import Scope
 from kastrun.targets import Seen, convert, expand
 
+NOTHING: Final = History()
+
 
 class Chosen(Struct, frozen=True, kw_only=True):
-    """A plugin that takes part: with what limits, options and priority, or why its jobs will not run."""
+    """A plugin that takes part: with what limits, options and priority, or why its jobs will not run.
+
+    `usual_s` is what a job of it takes, where that is known; `expected_s` counts with it those
+    that wait for it, and a plugin that is not known yet as the longest that is.
+    """
 
     plugin: Plugin
     priority: int
     limits: Limits
     options: JsonObject
     verdict: Verdict | None = None
+    usual_s: float | None = None
+    expected_s: float = 0.0
 
 
 class Selection(Struct, frozen=True, kw_only=True):
@@ -48,6 +57,8 @@ class Selection(Struct, frozen=True, kw_only=True):
 
     chosen: tuple[Chosen, ...]
     left_out: tuple[LeftOut, ...]
+    unusual: Mapping[str, float] = {}
+    """Seconds by job id, where a job takes far longer than its plugin's others."""
 
 
 class Survey(Struct, kw_only=True):
@@ -59,7 +70,9 @@ class Survey(Struct, kw_only=True):
     left_out_count: int = 0
 
 
-def select(profile: Profile, plugins: Mapping[str, Plugin], missing: Mapping[str, str]) -> Selection:
+def select(
+    profile: Profile, plugins: Mapping[str, Plugin], missing: Mapping[str, str], history: History = NOTHING
+) -> Selection:
     """Choose plugins by the profile. `missing` has, by plugin, what of its `requires` is not met."""
     chosen: list[Chosen] = []
     left_out: list[LeftOut] = []
@@ -75,7 +88,25 @@ def select(profile: Profile, plugins: Mapping[str, Plugin], missing: Mapping[str
         else:
             chosen.append(_choose(profile, plugin, choice, verdict))
     chosen.sort(key=lambda each: (each.priority, each.plugin.name))
-    return Selection(chosen=tuple(chosen), left_out=tuple(left_out))
+    weighed = _weighed(chosen, history.plugins)
+    return Selection(chosen=tuple(weighed), left_out=tuple(left_out), unusual=history.jobs)
+
+
+def _weighed(chosen: Sequence[Chosen], usual: Mapping[str, float]) -> list[Chosen]:
+    """With how long each plugin's jobs may take, and after them the longest chain of those that wait."""
+    plugins = {each.plugin.name: each.plugin for each in chosen}
+    before = dependencies.edges(plugins)
+    unknown = max((usual[name] for name in plugins if name in usual), default=1.0)
+    after = dict.fromkeys(plugins, 0.0)
+    expected: dict[str, float] = {}
+    for name in reversed(dependencies.in_order(plugins)):
+        expected[name] = usual.get(name, unknown) + after[name]
+        for other in before[name]:
+            after[other] = max(after[other], expected[name])
+    return [
+        replace(each, usual_s=usual.get(each.plugin.name), expected_s=expected[each.plugin.name])
+        for each in chosen
+    ]
 
 
 def _unnamed(plugin: Plugin) -> PluginChoice:
@@ -143,7 +174,7 @@ class _Planner:
         before = dependencies.edges(plugins)
         awaited = {name for names in before.values() for name in names}
         self._works = [
-            _Work(chosen[name], before[name], awaited=name in awaited)
+            _Work(chosen[name], before[name], selection.unusual, awaited=name in awaited)
             for name in dependencies.in_order(plugins)
         ]
 
@@ -221,8 +252,11 @@ def survey(items: Iterator[Job | LeftOut], into: Survey, *, most: int, keep: int
 class _Work:
     """One plugin's jobs: what of their identity is the same is digested once."""
 
-    def __init__(self, chosen: Chosen, before: Sequence[str], *, awaited: bool) -> None:
+    def __init__(
+        self, chosen: Chosen, before: Sequence[str], unusual: Mapping[str, float], *, awaited: bool
+    ) -> None:
         self.chosen = chosen
+        self._unusual = unusual
         self.plugin = chosen.plugin
         self.name = chosen.plugin.name
         self.awaited = awaited
@@ -245,14 +279,16 @@ class _Work:
             digest = self._begin(options)
         digest = digest.copy()
         digest.update(f"{given.kind}\0{given.value}".encode())
+        id_ = "j" + digest.hexdigest()[:20]
         return Job(
-            id="j" + digest.hexdigest()[:20],
+            id=id_,
             plugin=self.name,
             target=given,
             declared=entry.target.value,
             options=options,
             priority=self.chosen.priority,
             order=order,
+            expected_s=self._expected_s(id_),
             batch=self.chosen.limits.batch,
             tags=entry.tags,
             verdict=self.chosen.verdict,
@@ -260,6 +296,10 @@ class _Work:
             needs=_ids(self.plugin.depends_on, given, done),
             after=_ids(self._soft, given, done),
         )
+
+    def _expected_s(self, job_id: str) -> float:
+        own, usual = self._unusual.get(job_id), self.chosen.usual_s
+        return self.chosen.expected_s + (0.0 if own is None or usual is None else own - usual)
 
     def _begin(self, options: JsonObject) -> Any:
         plugin = self.chosen.plugin

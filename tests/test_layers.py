@@ -19,7 +19,7 @@ PACKAGE = ROOT / "kastrun"
 FLOORS = {
     0: "__init__ blocks errors facts jobids model reach resources",
     1: "bundle places problems schema toml_tree toml_words",
-    2: "dependencies launch manifest plan profile protocol ready report scope tally targets",
+    2: "dependencies history launch manifest plan profile protocol ready report scope tally targets",
     3: "demo discover files inputs journal names notify process sandbox settings terminal warden workspace",
     4: "engine intent record requires",
     5: "kit scan trial",
@@ -46,6 +46,8 @@ SIDEWAYS = {
     ("scope", "targets"),
     # Who comes after whom is decided once, between plugins.
     ("plan", "dependencies"),
+    # How long each may take is what earlier runs took.
+    ("plan", "history"),
     # The kit tries plugins by hand.
     ("kit", "trial"),
     # The job line is the protocol's; what refers to a secret in it, the profile's.

@@ -134,3 +134,15 @@ def test_every_job_comes_once_in_the_same_order_each_time(drawn: list[tuple[int,
 def test_hosts_take_turns() -> None:
     jobs = [job(number, host="busy") for number in range(4)] + [job(9, host="other"), job(10, host="other")]
     assert flat(jobs) == ["j0", "j9", "j1", "j10", "j2", "j3"]
+
+
+def test_priority_then_the_longest_then_hosts_in_turn_then_the_plan() -> None:
+    jobs = [
+        job(1, priority=60, expected_s=99.0),
+        job(3, expected_s=5.0),
+        job(4, host="i", expected_s=5.0),
+        job(5, expected_s=5.0),
+        job(6, expected_s=20.0),
+        job(7, expected_s=1.0),
+    ]
+    assert flat(jobs) == ["j6", "j3", "j4", "j5", "j7", "j1"]

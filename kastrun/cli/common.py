@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from kastrun import intent, problems, settings
 from kastrun.cli import failure
-from kastrun.errors import UsageError
+from kastrun.errors import JournalError, UsageError
 from kastrun.profile import Merged, Overrides, from_flags
 
 
@@ -25,6 +27,17 @@ def load(options: argparse.Namespace) -> intent.Intent:
     if loaded.warnings and not getattr(options, "quiet", False):
         sys.stderr.write(problems.render(loaded.warnings, colour=colour(options)))
     return loaded
+
+
+def with_history(loaded: intent.Intent) -> intent.Intent:
+    """The same with what earlier runs of the profile took; a file that cannot be read is only said."""
+    from kastrun import record
+
+    try:
+        return replace(loaded, history=record.read_history(runs_dir() / loaded.profile.name))
+    except JournalError as error:
+        sys.stderr.write(f"warning: {error.message}\nhint: {error.hint}\n")
+        return loaded
 
 
 def _source(options: argparse.Namespace) -> str | Merged:

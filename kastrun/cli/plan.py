@@ -27,7 +27,7 @@ def serve(options: argparse.Namespace) -> int:
     """Print the plan; jobs stream, so a million of them need no memory."""
     import trio
 
-    intent = common.load(options)
+    intent = common.with_history(common.load(options))
     selection, readiness = trio.run(scan.choose, intent)
     left_out: list[LeftOut] = [*intent.broken(), *selection.left_out]
     show = _as_json if options.json else _as_text
@@ -81,13 +81,19 @@ def _plugin_lines(chosen: Chosen, ready: Readiness) -> Iterator[str]:
     plugin = chosen.plugin
     yield (
         f"  {plugin.name} {plugin.version} ({plugin.origin}): priority {chosen.priority}, {plugin.mode},"
-        f" at most {span(chosen.limits.total_s)} {_for(chosen)}, network {plugin.sandbox.network}\n"
+        f" {_usual(chosen)}at most {span(chosen.limits.total_s)} {_for(chosen)},"
+        f" network {plugin.sandbox.network}\n"
         f"    {' '.join(plugin.exec)}  in {plugin.folder}\n"
     )
     if ready.versions:
         yield f"    with {', '.join(f'{name} {version}' for name, version in ready.versions.items())}\n"
     if chosen.verdict:
         yield f"    its jobs will be {chosen.verdict.status}: {chosen.verdict.message}\n"
+
+
+def _usual(chosen: Chosen) -> str:
+    """What earlier runs took, by which the longest come first."""
+    return "" if chosen.usual_s is None else f"usually {span(chosen.usual_s)}, "
 
 
 def _for(chosen: Chosen) -> str:
@@ -135,6 +141,7 @@ def _plugin_json(chosen: Chosen, ready: Readiness) -> JsonObject:
         "mode": plugin.mode,
         "priority": chosen.priority,
         "timeout_s": chosen.limits.total_s,
+        "usual_s": chosen.usual_s,
         "batch": chosen.limits.batch,
         "network": plugin.sandbox.network,
         "programs": dict(ready.versions),

@@ -23,8 +23,10 @@ def serve(options: argparse.Namespace) -> int:
         raise UsageError(f"{folder} has no {record.PROFILE}, so nobody knows what was planned")
     with Journal(folder / record.JOURNAL) as journal:  # whoever comes second is told who holds it
         chosen = settings.load()
-        loaded = intent.load(
-            str(profile), Overrides(), settings_dirs=chosen.plugin_dirs, max_workers=chosen.max_workers
+        loaded = common.with_history(
+            intent.load(
+                str(profile), Overrides(), settings_dirs=chosen.plugin_dirs, max_workers=chosen.max_workers
+            )
         )
         record.clear_unfinished(folder)
         workspace.reopen_run_folder(folder)

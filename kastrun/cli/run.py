@@ -12,6 +12,7 @@ from pathlib import Path
 from kastrun import record, scan, workspace
 from kastrun.cli import common, failure, notice, plan, report
 from kastrun.errors import UsageError
+from kastrun.history import Learning
 from kastrun.intent import Intent
 from kastrun.journal import Journal
 from kastrun.model import Profile
@@ -29,7 +30,7 @@ def serve(options: argparse.Namespace) -> int:
         if since is not None:
             raise UsageError("--since goes with a run, not with a plan", hint="leave one of the two out")
         return plan.serve(options)
-    intent = common.load(options)
+    intent = common.with_history(common.load(options))
     if since is not None:
         scan.check_same_http(since, intent)
     return into(intent, make_folder(options, intent.profile.name), options, since)
@@ -77,9 +78,11 @@ def screen(options: argparse.Namespace) -> Screen:
 def finish(ended: scan.Ended, options: argparse.Namespace, profile: Profile) -> int:
     """Write `run.json` and the reports, move `latest` among runs, print the summary, give notice."""
     if ended.exit.code != 5:  # the disk that refused the journal would refuse this too
-        record.write_summary(ended.folder, ended.tally, ended.exit)
+        learning = Learning()
+        record.write_summary(ended.folder, ended.tally, ended.exit, learning)
         if ended.folder.parent.parent == common.runs_dir().resolve():  # beside --output it is not ours
             record.point_latest(ended.folder)
+            record.write_history(ended.folder.parent, learning.history(ended.history))
         if profile.formats:
             report.write(ended.folder, profile.formats)
     try:

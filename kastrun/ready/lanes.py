@@ -4,8 +4,9 @@ A *lane* is one plugin's jobs at one host, a *row* a plugin's lanes. Only the fr
 competes, so that a host or a plugin that is busy puts aside a few lanes, and not its jobs one
 by one: a start and an end cost O(log n), times the number of plugins.
 
-Within a row hosts take turns by start-time fair queueing: each job of a lane has a round, one
-more than the job before it, and at least the round that the row is in.
+Within a row hosts take turns by start-time fair queueing: of the jobs that are expected to take
+as long each job of a lane has a round, one more than the one before it, and at least the round
+that the row is in.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ Key: TypeAlias = tuple[int, float, int, int]
 class _Lane:
     """One plugin's jobs at one host. `asleep` while the host takes no more."""
 
-    __slots__ = ("asleep", "heap", "host", "round", "row")
+    __slots__ = ("asleep", "heap", "host", "rounds", "row")
 
     def __init__(self, row: _Row, host: str) -> None:
         self.row, self.host = row, host
         self.heap: list[tuple[Key, Waiting]] = []
-        self.round = -1
+        self.rounds: dict[float, int] = {}
         self.asleep = False
 
     def show(self) -> None:
@@ -43,30 +44,34 @@ class _Lane:
 class _Row:
     """One plugin's lanes: those awake in a heap by their front, stale entries included."""
 
-    __slots__ = ("heap", "lanes", "plugin", "round")
+    __slots__ = ("heap", "lanes", "plugin", "rounds")
 
     def __init__(self, plugin: str) -> None:
         self.plugin = plugin
         self.heap: list[tuple[Key, _Lane]] = []
         self.lanes: dict[str, _Lane] = {}
-        self.round = 0
+        self.rounds: dict[float, int] = {}
 
     def add(self, waiting: Waiting) -> None:
         host = host_of(waiting.job.target)
         lane = self.lanes.get(host)
         if lane is None:
             lane = self.lanes[host] = _Lane(self, host)
-        lane.round = max(lane.round + 1, self.round)
-        key = _key(waiting.job, lane.round)
+        key = _key(waiting.job, self._round(lane, waiting.job.expected_s))
         heappush(lane.heap, (key, waiting))
         if lane.heap[0][0] is key and not lane.asleep:
             lane.show()
+
+    def _round(self, lane: _Lane, expected: float) -> int:
+        lane.rounds[expected] = found = max(lane.rounds.get(expected, -1) + 1, self.rounds.get(expected, 0))
+        return found
 
     def pop(self) -> tuple[Waiting, str]:
         """The front job, which `Lanes._front` has found to be open, and its host."""
         key, lane = heappop(self.heap)
         waiting = heappop(lane.heap)[1]
-        self.round = max(self.round, key[2])
+        expected = waiting.job.expected_s
+        self.rounds[expected] = max(self.rounds.get(expected, 0), key[2])
         if lane.heap:
             lane.show()
         else:

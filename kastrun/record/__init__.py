@@ -4,6 +4,7 @@ Floor 4. `files` writes what belongs to a run folder, `soundness` says which lin
 journal count, `replay` folds them: into a tally, or into what a resume has to know.
 """
 
+from kastrun.record.durations import read_history, write_history
 from kastrun.record.files import (
     JOURNAL,
     PROFILE,
@@ -39,12 +40,14 @@ __all__ = [
     "examine",
     "exit_of",
     "point_latest",
+    "read_history",
     "replay",
     "reports",
     "results",
     "reusable",
     "run_folders",
     "write",
+    "write_history",
     "write_profile",
     "write_summary",
 ]

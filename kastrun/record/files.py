@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kastrun.errors import JournalError
+from kastrun.facts import JobEnded
+from kastrun.history import Learning
 from kastrun.model import Profile
 from kastrun.profile import dump
 from kastrun.record.results import results
@@ -34,9 +36,15 @@ def write_profile(folder: Path, profile: Profile) -> None:
     write(folder / PROFILE, [dump(profile).encode()])
 
 
-def write_summary(folder: Path, tally: Tally, exit_: ExitCode) -> None:
-    """`run.json`, from the tally and the journal's results."""
-    write(folder / SUMMARY, run_json.chunks(tally, results(folder / JOURNAL, tally), exit_))
+def write_summary(folder: Path, tally: Tally, exit_: ExitCode, learning: Learning) -> None:
+    """`run.json`, from the tally and the journal's results, which `learning` is shown on the way."""
+    write(folder / SUMMARY, run_json.chunks(tally, _shown(results(folder / JOURNAL, tally), learning), exit_))
+
+
+def _shown(ended: Iterable[JobEnded], learning: Learning) -> Iterator[JobEnded]:
+    for result in ended:
+        learning.take(result)
+        yield result
 
 
 def write(path: Path, chunks: Iterable[bytes]) -> None:

@@ -15,6 +15,7 @@ from kastrun.engine import Control, Engine
 from kastrun.engine.clock import Clock
 from kastrun.errors import JournalError
 from kastrun.facts import RunEnded, RunStarted
+from kastrun.history import History
 from kastrun.inputs import Inputs
 from kastrun.intent import Intent
 from kastrun.jobids import JobIds
@@ -43,6 +44,8 @@ class Ended:
     tally: Tally
     exit: ExitCode
     folder: Path
+    history: History
+    """What was known of earlier runs when it began."""
 
 
 async def run(
@@ -143,7 +146,7 @@ class _Run:
             interrupted=self.control.stopping and failure is None,
             journal_error=failure.message if failure else None,
         )
-        return Ended(tally=self.tally, exit=exit_, folder=self.folder)
+        return Ended(tally=self.tally, exit=exit_, folder=self.folder, history=self.intent.history)
 
     def _engine(self, prepared: Prepared, sinks: Sinks) -> Engine:
         intent, finished = self.intent, self.earlier.finished

@@ -38,7 +38,7 @@ async def choose(intent: Intent, family: Family | None = None) -> tuple[Selectio
     plugins = intent.plugins()
     readiness = await (probe(plugins.values(), family) if family else probe_once(plugins.values()))
     missing = {name: ready.missing for name, ready in readiness.items() if ready.missing}
-    return select(intent.profile, plugins, missing), readiness
+    return select(intent.profile, plugins, missing, intent.history), readiness
 
 
 async def prepare(

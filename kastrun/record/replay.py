@@ -112,6 +112,8 @@ class Fold:
     def take(self, fact: reader.Known | None) -> None:
         tally, passing = self.tally, self.passing
         match fact:
+            case RunStarted() | RunEnded() | JobStarted() | JobEnded():
+                self.take_fact(fact)
             case reader.FindingEntry():
                 if fact.job not in passing:
                     tally.finding(fact.job, fact.plugin, fact.target, fact.severity, fact.rule, fact.title)
@@ -124,8 +126,6 @@ class Fold:
             case reader.ArtifactEntry():
                 if fact.job not in passing:
                     tally.artifact(fact.job, fact.plugin, fact.path)
-            case RunStarted() | RunEnded() | JobStarted() | JobEnded():
-                self.take_fact(fact)
             case Void() | None:
                 pass  # what it takes back was not folded; a type that begins `x-` is kept, not counted
 
@@ -150,7 +150,8 @@ class _PlannedFold(Fold):
             self.passing.add(fact.job)
             self.foreign = True
         elif isinstance(fact, JobEnded):
-            if fact.job in self._planned:
+            # One that runs was looked up at its start.
+            if fact.job in self.tally.running or fact.job in self._planned:
                 self._note(fact)
                 self.tally.apply(fact)
             else:

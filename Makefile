@@ -11,11 +11,28 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-# PROGRAM:PACKAGE or FILE:PACKAGE, Debian's names. The tests that need one of these are skipped without it.
-TOOLS := cargo:cargo chromium:chromium curl:curl gcc:build-essential go:golang-go javac:default-jdk-headless \
-         jq:jq nmap:nmap node:nodejs openssl:openssl \
-         parallel:parallel perl:perl shellcheck:shellcheck sslscan:sslscan tmux:tmux whatweb:whatweb \
-         /usr/share/cargo/registry:librust-serde-json-dev
+# PROGRAM:PACKAGE or /FILE*:PACKAGE, Debian's names. The tests that need one of these are skipped without it,
+# and tests/test_tools.py fails where one that a test or a plugin needs is not here.
+TOOLS := \
+  cargo:cargo \
+  chromium:chromium \
+  curl:curl \
+  gcc:build-essential \
+  go:golang-go \
+  gofmt:golang-go \
+  javac:default-jdk-headless \
+  jq:jq \
+  make:make \
+  nmap:nmap \
+  node:nodejs \
+  openssl:openssl \
+  parallel:parallel \
+  perl:perl \
+  /usr/share/cargo/registry/serde_json-*:librust-serde-json-dev \
+  shellcheck:shellcheck \
+  sslscan:sslscan \
+  tmux:tmux \
+  whatweb:whatweb
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench tools clean
@@ -65,8 +82,10 @@ $(BIN)/python:
 
 tools:
 	@missing=; for tool in $(TOOLS); do \
-	  PATH="$$PATH:/usr/sbin:/sbin" command -v "$${tool%%:*}" >/dev/null || test -e "$${tool%%:*}" || \
-	    missing="$$missing $${tool#*:}"; \
+	  case $$tool in \
+	    /*) ls -d $${tool%%:*} ;; \
+	    *) PATH="$$PATH:/usr/local/sbin:/usr/sbin:/sbin" command -v "$${tool%%:*}" ;; \
+	  esac >/dev/null 2>&1 || missing="$$missing $${tool#*:}"; \
 	done; \
 	if [ -z "$$missing" ]; then echo 'every program is installed'; exit 0; fi; \
 	echo "not installed yet:$$missing"; \

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import hypothesis
 import offspring
+import programs
 import pytest
 
 # A machine that does much else at the moment is slow, and proves nothing.
@@ -21,16 +19,6 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("busy")
 
-PLACES = os.pathsep.join(
-    [
-        os.environ.get("PATH", ""),
-        str(Path(sys.executable).parent),
-        "/usr/local/bin",
-        "/usr/bin",
-        "/bin",
-        "/usr/sbin",
-    ]
-)
 PATIENCE_S = 20.0
 
 
@@ -39,11 +27,11 @@ def pytest_configure() -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """`needs("nmap")`: skipped, with the reason, where the program is not there."""
+    """`needs("nmap", "/usr/share/it-*")`: skipped, with the reason, where one of them is not there."""
     for marker in item.iter_markers("needs"):
         for program in marker.args:
-            if shutil.which(program, path=PLACES) is None:
-                pytest.skip(f"needs the program {program}, which is not installed here (make tools)")
+            if programs.find(program) is None:
+                pytest.skip(programs.absent(program))
 
 
 @pytest.fixture(autouse=True)

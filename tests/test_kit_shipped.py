@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import plugin_replay as replay
+import programs
 import pytest
 
 from kastrun.kit import CHECKS, examine
@@ -20,6 +21,6 @@ QUICK += ["minimal-job", "declared-programs", "missing-program"]
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 async def test_a_shipped_plugin_passes_the_quick_checks(folder: Path, nothing_left: None) -> None:
     if missing := replay.missing_programs(folder):
-        pytest.skip(f"needs the program {missing[0]}, which is not installed here (make tools)")
+        pytest.skip(programs.absent(missing[0]))
     report = await examine(folder, only=QUICK)
     assert {r.check.id: r.verdict for r in report.results if r.verdict.outcome in {"fail", "warn"}} == {}

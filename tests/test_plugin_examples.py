@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import plugin_replay as replay
+import programs
 import pytest
 
 from kastrun import files
@@ -22,7 +23,7 @@ FOLDERS = sorted(path.parent for path in replay.PLUGINS.glob("*/plugin.toml"))
 async def test_replay(case: examples.Case) -> None:
     folder = case.job.parents[1]
     if missing := replay.missing_programs(folder, case.stand_ins):
-        pytest.skip(f"needs the program {missing[0]}, which is not installed here (make tools)")
+        pytest.skip(programs.absent(missing[0]))
     plugin, problems = files.read_manifest(folder)
     assert plugin is not None, problems
     with workshop() as shop:

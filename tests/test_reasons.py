@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import programs
 import pytest
 from zoo_runs import (
     LIMIT_S,
@@ -63,7 +63,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def zoo(home: Path) -> Ran:
     """One run of every animal that can live here."""
-    compilers = shutil.which("gcc") is not None
+    compilers = programs.find("gcc") is not None
     names = [name for name in ANIMALS if compilers or name not in IN_C]
     folder = copy_zoo(home / "zoo", names)
     if compilers:
@@ -89,8 +89,8 @@ def expected(name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ANIMALS)
 def test_every_animal_gets_what_it_must(name: str, zoo: Ran, home: Path) -> None:
-    if name in IN_C and shutil.which("gcc") is None:
-        pytest.skip("needs gcc, which is not installed here")
+    if name in IN_C and programs.find("gcc") is None:
+        pytest.skip(programs.absent("gcc"))
     result, wanted = zoo.result(name), expected(name)
     counts = {kind: count for kind, count in result["counts"].items() if count}
     assert result["status"] == wanted["status"]

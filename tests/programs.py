@@ -1,0 +1,34 @@
+"""Programs that tests need: where they are looked for, and what is said where one is absent.
+
+`.ci/run` knows the words: a test that was skipped with them fails a run that has every program.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from glob import glob
+from pathlib import Path
+
+PLACES = os.pathsep.join(
+    [
+        os.environ.get("PATH", ""),
+        str(Path(sys.executable).parent),
+        *("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"),
+    ]
+)
+
+
+def find(program: str) -> str | None:
+    """Where a program is, an ordinary user's PATH or not; for `/FILE*` the first that is there."""
+    return (
+        next(iter(sorted(glob(program))), None)
+        if program.startswith("/")
+        else shutil.which(program, path=PLACES)
+    )
+
+
+def absent(program: str) -> str:
+    """Why a test that needs it is skipped."""
+    return f"needs {program}, which is not installed here (make tools)"

@@ -91,6 +91,8 @@ def _value(schema: dict[str, Any]) -> str:
         return f"`{schema['const']}`"
     if "minimum" in schema:
         return f"{schema['minimum']} … {schema['maximum']}"
+    if schema.get("pattern", "").endswith("/[smh]$"):
+        return "rate"
     if "anyOf" in schema:
         return "duration"
     return _TYPES[schema["type"]]

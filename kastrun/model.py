@@ -151,6 +151,7 @@ class PluginChoice(Struct, frozen=True, kw_only=True):
     enabled: bool = True
     timeout_s: float | None = None
     priority: int | None = None
+    max_workers: int | None = None
     if_missing: Literal["fail", "skip"] = "fail"
     grant: tuple[str, ...] = ()
     options: JsonObject = field(default_factory=dict)
@@ -205,6 +206,9 @@ class Profile(Struct, frozen=True, kw_only=True):
     document: JsonObject
     source: str | None = None
     window: str | None = None
+    per_host: int | None = None
+    rate: Rate | None = None
+    per_host_rate: Rate | None = None
     notify: Notify = Notify()
 
 

@@ -48,6 +48,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
     limits: Limits
     options: JsonObject
     verdict: Verdict | None = None
+    max_workers: int | None = None
     usual_s: float | None = None
     expected_s: float = 0.0
 
@@ -138,6 +139,7 @@ def _choose(profile: Profile, plugin: Plugin, choice: PluginChoice, verdict: Ver
         limits=replace(plugin.limits, total_s=_total_s(profile, plugin, choice)),
         options=choice.options,
         verdict=verdict,
+        max_workers=choice.max_workers,
     )
 
 

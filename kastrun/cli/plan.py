@@ -14,7 +14,7 @@ from kastrun.bundle import bundle
 from kastrun.cli import common
 from kastrun.facts import LeftOut
 from kastrun.intent import Intent
-from kastrun.model import Job, JsonObject
+from kastrun.model import Job, JsonObject, Profile
 from kastrun.plan import Chosen, Selection, target_text
 from kastrun.ready import in_order
 from kastrun.requires import Readiness
@@ -46,7 +46,7 @@ def _processes(intent: Intent, selection: Selection, left_out: list[LeftOut]) ->
             elif len(left_out) < _LEFT_OUT:
                 left_out.append(item)
 
-    return in_order(only_jobs())
+    return in_order(only_jobs(), caps=scan.caps_of(intent.profile, selection))
 
 
 def _as_text(
@@ -54,6 +54,8 @@ def _as_text(
 ) -> Iterator[str]:
     profile = intent.profile
     yield f"{profile.name}: mode {profile.mode}, {profile.max_workers} at once, fail_on {profile.fail_on}\n"
+    if paced := _paced(profile):
+        yield f"at most {', '.join(paced)}\n"
     if profile.window is not None:
         yield f"jobs start only {profile.window}\n"
     yield "\nplugins, in the order of their priority\n"
@@ -96,9 +98,18 @@ def _usual(chosen: Chosen) -> str:
     return "" if chosen.usual_s is None else f"usually {span(chosen.usual_s)}, "
 
 
+def _paced(profile: Profile) -> list[str]:
+    """The limits of the whole run, as the profile has them."""
+    limits = profile.document["limits"]
+    said = [f"{counted(profile.per_host, 'job')} against one host"] if profile.per_host else []
+    said += [f"{limits['rate']} starts"] if profile.rate else []
+    return said + ([f"{limits['per_host_rate']} starts against one host"] if profile.per_host_rate else [])
+
+
 def _for(chosen: Chosen) -> str:
     batch = chosen.limits.batch
-    return "a job" if batch == 1 else f"a process of {batch:,} jobs or fewer"
+    most = "" if chosen.max_workers is None else f", {chosen.max_workers} at once"
+    return ("a job" if batch == 1 else f"a process of {batch:,} jobs or fewer") + most
 
 
 def _verdict(job: Job) -> str:
@@ -109,12 +120,14 @@ def _as_json(
     intent: Intent, selection: Selection, readiness: dict[str, Readiness], left_out: list[LeftOut]
 ) -> Iterator[str]:
     profile = intent.profile
+    limits = profile.document["limits"]
     head: JsonObject = {
         "name": profile.name,
         "mode": profile.mode,
         "max_workers": profile.max_workers,
         "fail_on": profile.fail_on,
         "window": profile.window,
+        "limits": {key: limits[key] for key in ("per_host", "rate", "per_host_rate") if key in limits},
         "plugins": [_plugin_json(chosen, readiness[chosen.plugin.name]) for chosen in selection.chosen],
     }
     yield json.dumps(head, indent=2, ensure_ascii=False)[:-2] + ',\n  "jobs": ['
@@ -140,6 +153,7 @@ def _plugin_json(chosen: Chosen, ready: Readiness) -> JsonObject:
         "argv": list(plugin.exec),
         "mode": plugin.mode,
         "priority": chosen.priority,
+        "max_workers": chosen.max_workers,
         "timeout_s": chosen.limits.total_s,
         "usual_s": chosen.usual_s,
         "batch": chosen.limits.batch,

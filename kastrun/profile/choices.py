@@ -87,6 +87,7 @@ def read_choices(
             enabled=table["enabled"],
             timeout_s=duration(table, "timeout", path, notes),
             priority=None if "priority" not in table else int(table["priority"]),
+            max_workers=None if "max_workers" not in table else int(table["max_workers"]),
             if_missing=table["if_missing"],
             grant=grants,
             options=options,

@@ -11,11 +11,12 @@ from copy import deepcopy
 from typing import Any, Literal
 
 from kastrun import resources
-from kastrun.model import Http, JsonObject, PluginChoice, Problem, Profile
+from kastrun.model import Http, JsonObject, PluginChoice, Problem, Profile, Rate
 from kastrun.places import Notes, Nowhere, Source, in_order
 from kastrun.profile.choices import check_target_options, check_unnamed, duration, picked, read_choices
 from kastrun.profile.entries import Listed, check_scope, read_targets, tagged
 from kastrun.profile.notice import read_notify
+from kastrun.profile.rates import rate
 from kastrun.profile.secrets import read_headers
 from kastrun.profile.surroundings import Pick, Surroundings
 from kastrun.profile.window import window
@@ -94,6 +95,9 @@ class _Reading:
             job_timeout_s=duration(filled["limits"], "job_timeout", ("limits",), notes),
             run_timeout_s=duration(filled["limits"], "run_timeout", ("limits",), notes),
             window=self._window(),
+            per_host=None if "per_host" not in filled["limits"] else int(filled["limits"]["per_host"]),
+            rate=self._rate("rate"),
+            per_host_rate=self._rate("per_host_rate"),
             plugins=choices,
             http=Http(
                 user_agent=http["user_agent"],
@@ -115,6 +119,10 @@ class _Reading:
             except ValueError as error:
                 self.notes.add(("limits", "window"), "bad_format", str(error))
         return text
+
+    def _rate(self, key: str) -> Rate | None:
+        text: str | None = self.filled["limits"].get(key)
+        return None if text is None else rate(text)  # the schema has its form
 
     def _texts(self, key: str) -> tuple[str, ...]:
         return tuple(text for text in self.filled[key] if text is not None)

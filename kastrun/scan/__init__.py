@@ -7,8 +7,8 @@ brings along.
 """
 
 from kastrun.scan.course import Ended, run
-from kastrun.scan.prepare import choose, jobs_of
+from kastrun.scan.prepare import caps_of, choose, jobs_of
 from kastrun.scan.resume import Resume
 from kastrun.scan.reuse import Since, check_same_http
 
-__all__ = ["Ended", "Resume", "Since", "check_same_http", "choose", "jobs_of", "run"]
+__all__ = ["Ended", "Resume", "Since", "caps_of", "check_same_http", "choose", "jobs_of", "run"]

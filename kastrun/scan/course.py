@@ -25,7 +25,7 @@ from kastrun.names import Names
 from kastrun.process import Family
 from kastrun.profile.window import window
 from kastrun.scan.opening import Opening
-from kastrun.scan.prepare import Prepared, jobs_of, prepare
+from kastrun.scan.prepare import Prepared, caps_of, jobs_of, prepare
 from kastrun.scan.resume import Resume, keep_assets, read_back, take_back
 from kastrun.scan.reuse import Since, take_over
 from kastrun.scan.sinks import Sinks, fact_line
@@ -164,6 +164,7 @@ class _Run:
             family=self.family,
             inputs=self.inputs,
             failed=self.earlier.failed,
+            caps=caps_of(intent.profile, prepared.selection),
         )
 
     def _opening(self) -> Opening:

@@ -12,9 +12,10 @@ from kastrun.errors import Interrupted, UsageError
 from kastrun.facts import LeftOut
 from kastrun.intent import Intent
 from kastrun.jobids import JobIds
-from kastrun.model import Job
+from kastrun.model import Job, Profile
 from kastrun.plan import Selection, Survey, plan, select, survey
 from kastrun.process import Family
+from kastrun.ready import Caps
 from kastrun.requires import Readiness, probe, probe_once
 from kastrun.terminal.wording import clean
 
@@ -31,6 +32,18 @@ class Prepared:
 def jobs_of(intent: Intent, selection: Selection) -> Iterator[Job | LeftOut]:
     """The plan of an intent, anew at each call."""
     return plan(selection, intent.entries(), intent.scope)
+
+
+def caps_of(profile: Profile, selection: Selection) -> Caps:
+    """What a profile allows beside its number of workers."""
+    return Caps(
+        per_host=profile.per_host,
+        rate=profile.rate,
+        per_host_rate=profile.per_host_rate,
+        plugins={
+            each.plugin.name: each.max_workers for each in selection.chosen if each.max_workers is not None
+        },
+    )
 
 
 async def choose(intent: Intent, family: Family | None = None) -> tuple[Selection, dict[str, Readiness]]:

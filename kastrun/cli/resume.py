@@ -33,7 +33,8 @@ def serve(options: argparse.Namespace) -> int:
         try:
             going_on = scan.Resume(retry_failed=options.retry_failed)
             notice.warn(loaded.profile.notify)
-            going = partial(scan.run, loaded, journal, run.screen(options), sys.argv[1:], resume=going_on)
+            screen, hand = run.view(options)
+            going = partial(scan.run, loaded, journal, screen, sys.argv[1:], resume=going_on, hand=hand)
             ended = trio.run(going)
             return run.finish(ended, options, loaded.profile)
         finally:

@@ -18,6 +18,7 @@ from kastrun.journal import Journal
 from kastrun.model import Profile
 from kastrun.profile.durations import seconds
 from kastrun.terminal import Screen, open_screen, print_summary
+from kastrun.terminal.hand import Hand, open_hand
 
 MAX_AGE = "24h"
 """How old a result may be that `--since` uses again."""
@@ -58,21 +59,26 @@ def into(intent: Intent, folder: Path, options: argparse.Namespace, since: scan.
             intent = intent.keep_stdin(folder)
             record.write_profile(folder, intent.profile)
             notice.warn(intent.profile.notify)
-            going = partial(scan.run, intent, journal, screen(options), sys.argv[1:], since=since)
+            screen, hand = view(options)
+            going = partial(scan.run, intent, journal, screen, sys.argv[1:], since=since, hand=hand)
             return finish(trio.run(going), options, intent.profile)
         finally:
             _tidy(folder, journal)
 
 
-def screen(options: argparse.Namespace) -> Screen:
-    """What shows the run on stderr while it goes on."""
-    return open_screen(
+def view(options: argparse.Namespace) -> tuple[Screen, Hand | None]:
+    """What shows the run on stderr while it goes on, and the keys that are heard then."""
+    quiet = options.quiet or options.json
+    hand = None if quiet else open_hand(sys.stdin, sys.stderr, os.environ)
+    screen = open_screen(
         sys.stderr,
         os.environ,
-        quiet=options.quiet or options.json,
+        quiet=quiet,
         verbose=options.verbose,
         color=common.colour_said(options) is not False,
+        choice=hand.choice if hand else None,
     )
+    return screen, hand
 
 
 def finish(ended: scan.Ended, options: argparse.Namespace, profile: Profile) -> int:

@@ -17,6 +17,8 @@ class Control:
     def __init__(self) -> None:
         self.stopping = False
         self.hurrying = False
+        self.given_up: dict[str, int] = {}
+        """Processes that are to end by hand, and how many jobs share each."""
         self._scope: trio.CancelScope | None = None
         self._wakers: set[Callable[[], None]] = set()
 
@@ -39,6 +41,12 @@ class Control:
         self.stopping = self.hurrying = True
         if self._scope is not None:
             self._scope.cancel()
+        for wake in tuple(self._wakers):
+            wake()
+
+    def give_up(self, process: str, jobs: int) -> None:
+        """End one process, and the run goes on."""
+        self.given_up[process] = jobs
         for wake in tuple(self._wakers):
             wake()
 

@@ -28,6 +28,8 @@ from kastrun.workspace import Place
 PIPES_S = 2.0
 """After a job's death, the longest wait for its pipes to end (protocol rule 9)."""
 
+_GIVEN_UP = "`kastrun resume RUN` runs it again"
+
 
 class _Phase(Enum):
     RUNNING = "running"
@@ -121,6 +123,8 @@ class Life:
     async def _until_over(self, child: Child) -> None:
         while not self._over():
             self._check_hurry(child)
+            if self._phase is _Phase.RUNNING and self.bundle.id in self._control.given_up:
+                self._end(child, Cause("cancelled", "it was given up by hand", _GIVEN_UP))
             got = await child.read(self._next_deadline())
             if got:
                 await self._take(child, got)

@@ -32,6 +32,7 @@ from kastrun.scan.sinks import Sinks, fact_line
 from kastrun.scan.stations import Gate, stations
 from kastrun.tally import ExitCode, Tally, coverage, exit_code
 from kastrun.terminal import Screen
+from kastrun.terminal.hand import Hand
 
 TICK_S = 0.2
 SYNC_S = 0.25
@@ -56,15 +57,17 @@ async def run(
     *,
     resume: Resume | None = None,
     since: Since | None = None,
+    hand: Hand | None = None,
 ) -> Ended:
     """Run an intent into the folder of `journal`; in a `resume` no job that is finished runs again,
-    and `since` an earlier run none that ended well in it.
+    and `since` an earlier run none that ended well in it. With the keys of `hand` single jobs can
+    be given up.
 
     Raises KastError where nothing could be run; otherwise every job that began has its
     result, and the exit code says what they are worth.
     """
     try:
-        return await _Run(intent, journal, screen, arguments, resume, since).go()
+        return await _Run(intent, journal, screen, arguments, resume, since, hand).go()
     except BaseExceptionGroup as group:  # not `except*`: what is raised in one is wrapped again
         raise _only(group) from None
 
@@ -88,9 +91,10 @@ class _Run:
         arguments: list[str],
         resume: Resume | None,
         since: Since | None,
+        hand: Hand | None,
     ) -> None:
         self.intent, self.journal, self.screen, self.arguments = intent, journal, screen, arguments
-        self.folder, self.resume, self.since = journal.path.parent, resume, since
+        self.folder, self.resume, self.since, self.hand = journal.path.parent, resume, since, hand
         self.control, self.family, self.clock = Control(), Family(), Clock()
         self.earlier, self.tally = record.Earlier(), Tally()
         self.inputs = Inputs(str(self.folder))
@@ -121,6 +125,8 @@ class _Run:
                 sinks(fact_line(self._begun(prepared)))
                 beside.start_soon(self._sync, self.journal)
                 beside.start_soon(self._tick)
+                if self.hand:
+                    beside.start_soon(self._hear_keys, self.hand)
                 take_back(self.earlier, sinks, self.screen, self.clock.stamp(self.clock.began))
                 if self.since:
                     self.earlier = await take_over(
@@ -197,7 +203,7 @@ class _Run:
         cause: Literal["signal", "run_timeout"] | None = None
         if self.control.stopping:
             cause = "signal"
-        elif cover.cancelled or cover.not_run:
+        elif cover.not_run or cover.cancelled > sum(self.control.given_up.values()):
             cause = "run_timeout"  # nothing else ends a run before its jobs
         status: Literal["interrupted", "complete"] = "interrupted" if cause else "complete"
         return RunEnded(status=status, counts=counts, ended_at=ended_at, cause=cause)
@@ -220,10 +226,22 @@ class _Run:
             await trio.sleep(TICK_S)
             self.screen.update(self.tally, time.time())
 
+    async def _hear_keys(self, hand: Hand) -> None:
+        with hand:
+            async for key in hand.keys():
+                given_up = hand.choice.press(key, self.tally)
+                if given_up is not None:
+                    self.control.give_up(given_up.process, given_up.batch)
+                    self.screen.note(f"given up: {given_up.plugin} {given_up.target}", time.time())
+
     async def _hear_signals(self, task_status: trio.TaskStatus[None]) -> None:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+        with trio.open_signal_receiver(*_heard()) as received:
             task_status.started()
-            async for _ in received:
+            async for number in received:
+                if number == signal.SIGCONT:
+                    if self.hand:
+                        self.hand.take()
+                    continue
                 self.control.stop()
                 text = (
                     "killing what runs"
@@ -231,3 +249,9 @@ class _Run:
                     else "stopping: running jobs get their grace; once more kills them now"
                 )
                 self.screen.note(text, time.time())
+
+
+def _heard() -> list[signal.Signals]:
+    """SIGHUP is a polite stop too, unless it was asked to be ignored (`nohup`)."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, signal.SIGCONT, *([] if ignored else [signal.SIGHUP])]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
     from kastrun.tally import ExitCode, Tally
+    from kastrun.terminal.choice import Choice
 
 __all__ = ["Screen", "open_screen", "print_summary"]
 
@@ -36,11 +37,13 @@ def open_screen(
     quiet: bool = False,
     verbose: bool = False,
     color: bool = True,
+    choice: Choice | None = None,
 ) -> Screen:
     """The screen that fits `file`: live on a terminal, plain elsewhere, notes only with `quiet`.
 
-    `environ` is asked for TERM and NO_COLOR. A stream that breaks while the run is under way
-    (a closed terminal, a pipe whose reader left) goes quiet: the run and its journal go on.
+    `choice` is what the user points at in it. `environ` is asked for TERM and NO_COLOR. A stream
+    that breaks while the run is under way (a closed terminal, a pipe whose reader left) goes
+    quiet: the run and its journal go on.
     """
     from kastrun.terminal.plain import PlainScreen, QuietScreen
     from kastrun.terminal.steady import SteadyScreen
@@ -51,7 +54,8 @@ def open_screen(
         return SteadyScreen(PlainScreen(file, verbose=verbose))
     from kastrun.terminal.writer import LiveScreen
 
-    return SteadyScreen(LiveScreen(file, verbose=verbose, color=color and not environ.get("NO_COLOR")))
+    plain = not color or bool(environ.get("NO_COLOR"))
+    return SteadyScreen(LiveScreen(file, verbose=verbose, color=not plain, choice=choice))
 
 
 def print_summary(

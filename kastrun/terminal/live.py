@@ -12,6 +12,7 @@ from rich.console import Group
 from rich.text import Text
 
 from kastrun.tally import Running, Tally, moment
+from kastrun.terminal.choice import Choice, processes
 from kastrun.terminal.pace import left_s
 from kastrun.terminal.plain import done_of, troubles
 from kastrun.terminal.wording import SEVERITY_STYLE, about, clean, clock
@@ -19,7 +20,15 @@ from kastrun.terminal.wording import SEVERITY_STYLE, about, clean, clock
 _GAP: Final = 2
 
 
-def render(tally: Tally, now: float, width: int, height: int, *, ascii_only: bool = False) -> Group:
+def render(
+    tally: Tally,
+    now: float,
+    width: int,
+    height: int,
+    *,
+    ascii_only: bool = False,
+    choice: Choice | None = None,
+) -> Group:
     """The live view at `now` (seconds since 1970), at most `height` lines of `width` cells.
 
     Running jobs get what the bar, the findings and the failures leave; the oldest come
@@ -30,7 +39,11 @@ def render(tally: Tally, now: float, width: int, height: int, *, ascii_only: boo
     if height >= 3:
         head.append(_standing(tally))
     foot = [_failure_line(tally)] if tally.failures and height >= 5 else []
-    body = _running_lines(tally, now, width, max(0, height - len(head) - len(foot)), ascii_only)
+    chosen = choice.chosen(processes(tally)) if choice else None
+    if choice is not None and chosen is not None and height >= 4:
+        foot.append(_question(chosen, asking=choice.asking))
+    room = max(0, height - len(head) - len(foot))
+    body = _running_lines(tally, now, width, room, ascii_only, chosen)
     lines = [*head, *body, *foot][: max(1, height)]
     for line in lines:
         line.no_wrap = True
@@ -92,15 +105,24 @@ def _failure_line(tally: Tally) -> Text:
     return line.append(f"; last {clean(latest.plugin)} {clean(latest.target)}", style="dim")
 
 
-def _running_lines(tally: Tally, now: float, width: int, room: int, ascii_only: bool) -> list[Text]:
-    # The first job of a batch stands for its process.
-    first = {job.process: job for job in reversed(tally.running.values())}
-    processes = list(reversed(first.values()))
-    shown = processes if len(processes) <= room else processes[: max(0, room - 1)]
+def _question(chosen: Running, *, asking: bool) -> Text:
+    whom = f"{clean(chosen.plugin)} {_whom(chosen)}"
+    if asking:
+        return Text(f"give up {whom}? y: yes, any other key: no", style="bold yellow")
+    return Text("arrows: another, k: give this one up, Esc: none", style="dim")
+
+
+def _running_lines(
+    tally: Tally, now: float, width: int, room: int, ascii_only: bool, chosen: Running | None
+) -> list[Text]:
+    running = processes(tally)
+    many = max(0, room - 1) if len(running) > room else len(running)
+    first = max(0, running.index(chosen) - many + 1) if chosen is not None and many else 0
+    shown = running[first : first + many]
     columns = _Columns(shown, now, width)
-    lines = [columns.line(job, now, ascii_only) for job in shown]
-    if len(processes) > len(shown) and room:
-        more = sum(job.batch for job in processes[len(shown) :])
+    lines = [columns.line(job, now, ascii_only, chosen=job is chosen) for job in shown]
+    if len(running) > len(shown) and room:
+        more = sum(job.batch for job in running) - sum(job.batch for job in shown)
         lines.append(Text(f"  and {more:,} more running", style="dim"))
     return lines
 
@@ -123,11 +145,11 @@ class _Columns:
         self.target = max(8, min(longest, rest if width < 70 else rest * 3 // 4))
         self.message = max(0, rest - self.target)
 
-    def line(self, job: Running, now: float, ascii_only: bool) -> Text:
+    def line(self, job: Running, now: float, ascii_only: bool, *, chosen: bool = False) -> Text:
         """One running job: ``  nmap  https://a.example  0:32  ━━━━──── 45/100  scanning``."""
         elapsed = now - moment(job.at)
         late = elapsed > 0.8 * job.deadline_s
-        line = Text("  ").append_text(_fit(clean(job.plugin), self.plugin, "bold"))
+        line = Text("> " if chosen else "  ").append_text(_fit(clean(job.plugin), self.plugin, "bold"))
         line.append("  ").append_text(_fit(_middle(_whom(job), self.target), self.target))
         line.append("  ").append(clock(elapsed).rjust(self.elapsed), style="yellow" if late else "dim")
         if self.progress:
@@ -135,6 +157,8 @@ class _Columns:
         if self.message > 8:
             line.append("  ").append(clean(job.message, self.message - _GAP), style="dim")
         line.rstrip()
+        if chosen:
+            line.stylize("reverse")
         return line
 
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from kastrun.facts import JobEnded
 from kastrun.tally import Tally
+from kastrun.terminal.choice import Choice
 from kastrun.terminal.failure import details, headline, word
 from kastrun.terminal.live import render
 from kastrun.terminal.plain import log_line, new_failures
@@ -55,11 +56,13 @@ class LiveScreen:
         verbose: bool = False,
         color: bool = True,
         size: Callable[[TextIO], os.terminal_size] = size_of,
+        choice: Choice | None = None,
     ) -> None:
         self._file = file
         self._verbose = verbose
         self._color = color
         self._size = size
+        self._choice = choice
         self._ascii = "utf" not in (file.encoding or "").lower()
         self._seen = 0
         self._drawn_at = float("-inf")
@@ -100,7 +103,8 @@ class LiveScreen:
     def _draw(self, tally: Tally, now: float) -> None:
         self._take_failures(tally, now)
         columns, lines = self._size(self._file)
-        view = render(tally, now, columns, max(1, lines - 1), ascii_only=self._ascii)
+        room = max(1, lines - 1)
+        view = render(tally, now, columns, room, ascii_only=self._ascii, choice=self._choice)
         painted = self._paint(view, columns)
         self._file.write(self._rewind(columns) + self._said(columns) + painted + "\x1b[J")
         self._file.flush()

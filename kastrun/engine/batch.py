@@ -1,12 +1,12 @@
 """What jobs hand to the sinks: everything that one read gave, at once.
 
-One channel send and one write a record was measured at 6,700 records a second; a batch a
+One call and one write a record was measured at 6,700 records a second; a batch a
 read at over a million. `lines` are for the journal, the rest for the tally.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kastrun.facts import Fact
@@ -27,4 +27,4 @@ class Batch(NamedTuple):
     facts: Sequence[Fact] = ()
 
 
-Emit = Callable[[Batch], Awaitable[None]]
+Emit = Callable[[Batch], None]

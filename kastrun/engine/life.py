@@ -14,7 +14,7 @@ import trio
 
 from kastrun import process
 from kastrun.bundle import Bundle
-from kastrun.engine.batch import Batch, Emit
+from kastrun.engine.batch import Emit
 from kastrun.engine.clock import Clock
 from kastrun.engine.control import Control
 from kastrun.engine.outcome import Cause, of_breach
@@ -79,7 +79,6 @@ class Life:
         self._deadline = self.started + limits.total_s
         self._alive = self.started
         self._open = {Stream.OUT, Stream.ERR}
-        self._unsent: Batch | None = None
 
     async def run(self) -> None:
         """Raises NotStarted where there is no process, and passes cancellation on."""
@@ -114,8 +113,6 @@ class Life:
             await self._until_over(child)
         except trio.Cancelled:
             with trio.CancelScope(shield=True):
-                if self._unsent:
-                    await self._send(self._unsent)
                 self._end(child, Cause("cancelled", "the run was stopped before this job ended"))
                 await self._until_over(child)
             raise
@@ -127,7 +124,7 @@ class Life:
                 self._end(child, Cause("cancelled", "it was given up by hand", _GIVEN_UP))
             got = await child.read(self._next_deadline())
             if got:
-                await self._take(child, got)
+                self._take(child, got)
             if child.leader_gone and not self._open and self._phase is _Phase.ENDING:
                 self._kill(child)  # what is left of it can say nothing any more
             # Looked at even while output comes: a flood must not hold its own deadline off.
@@ -144,7 +141,7 @@ class Life:
             return min(self._deadline, self._alive + idle)
         return self._deadline
 
-    async def _take(self, child: Child, got: Sequence[tuple[Stream, bytes]]) -> None:
+    def _take(self, child: Child, got: Sequence[tuple[Stream, bytes]]) -> None:
         now = self._clock.now()
         for stream, data in got:
             if stream is Stream.EXIT:
@@ -156,14 +153,14 @@ class Life:
                 self._alive = now
             else:
                 self._alive = now
-                await self._hear(child, data, now)
+                self._hear(child, data, now)
 
-    async def _hear(self, child: Child, data: bytes, now: float) -> None:
+    def _hear(self, child: Child, data: bytes, now: float) -> None:
         if self.decoder.breach is not None:
             return  # it is over for this plugin; what it still prints is only drained
         items = self.decoder.feed(data, now)
         if items:
-            await self._send(self.witness.records(items, now))
+            self._emit(self.witness.records(items, now))
             # While the sinks were slow the plugin was not idle, it was held up (rule 8).
             self._alive = self._clock.now()
         self._break_off(child)
@@ -172,11 +169,6 @@ class Life:
         breach = self.decoder.breach
         if breach is not None:
             self._end(child, of_breach(breach))
-
-    async def _send(self, batch: Batch) -> None:
-        self._unsent = batch
-        await self._emit(batch)
-        self._unsent = None
 
     def _on_exit(self, child: Child) -> None:
         """Nothing of it lives any more. Wait a little for the pipes."""
@@ -229,8 +221,8 @@ class Life:
             child.close()
         self._deadline = math.inf
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """The last, unterminated line, once nothing more can come."""
         now = self._clock.now()
         if self.decoder.breach is None and (items := self.decoder.close(now)):
-            await self._emit(self.witness.records(items, now))
+            self._emit(self.witness.records(items, now))

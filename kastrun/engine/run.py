@@ -1,10 +1,10 @@
-"""The run: what starts next, how many at once, and one drain that owns the sinks.
+"""The run: what starts next, and how many at once.
 
-Two nurseries. The outer holds `_drain`, the only one to touch the sinks; the inner holds
-the workers' tasks and is what a stop cancels. Tasks send batches through a channel without a
-buffer, so a slow disk pushes back, through the pipes, to the plugin. When a worker is free
-the queue is asked what may start now, and only then is the token taken: no token idles on a
-job that may not start, jobs start in order, and there are never more tasks than workers.
+One nursery holds the workers' tasks, and is what a stop cancels. What they witnessed goes to the
+sink by a plain call: nothing can come between an event and the journal, no cancellation either,
+and a slow disk pushes back, through the pipes, to the plugin. When a worker is free the queue is
+asked what may start now, and only then is the token taken: no token idles on a job that may not
+start, jobs start in order, and there are never more tasks than workers.
 """
 
 from __future__ import annotations
@@ -62,27 +62,12 @@ class Engine:
 
     async def run(self) -> JournalError | None:
         """Run every job; why the sinks gave up, if they did. Nothing is left running in any case."""
-        send, receive = trio.open_memory_channel[Batch](0)
-        failures: list[JournalError] = []
+        mouth = _Mouth(self.sink, self.control)
         try:
-            async with trio.open_nursery() as outer:
-                outer.start_soon(self._drain, receive, failures)
-                async with send:
-                    await self._run_jobs(send.send)
+            await self._run_jobs(mouth.emit)
         finally:
             self.places.clear()
-        return failures[0] if failures else None
-
-    async def _drain(self, receive: trio.MemoryReceiveChannel[Batch], failures: list[JournalError]) -> None:
-        """Own the sinks. When they fail, end the jobs at once, and let what they still send go by."""
-        async with receive:
-            async for batch in receive:
-                if not failures:
-                    try:
-                        self.sink(batch)
-                    except JournalError as error:
-                        failures.append(error)
-                        self.control.hurry()
+        return mouth.failure
 
     async def _run_jobs(self, emit: Emit) -> None:
         queue = ReadyQueue(iter(self.jobs), caps=self.caps, clock=self.clock.now, failed=self.failed)
@@ -141,3 +126,19 @@ class _Shift:
             queue.freed(taken)
             self._turn.ended()
             self._tokens.release_on_behalf_of(taken.name)
+
+
+class _Mouth:
+    """Where events leave the engine. Once the sink cannot go on, the jobs are ended, what they say lost."""
+
+    def __init__(self, sink: Sink, control: Control) -> None:
+        self._sink, self._control = sink, control
+        self.failure: JournalError | None = None
+
+    def emit(self, batch: Batch) -> None:
+        if self.failure is None:
+            try:
+                self._sink(batch)
+            except JournalError as error:
+                self.failure = error
+                self._control.hurry()

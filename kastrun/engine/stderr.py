@@ -20,7 +20,7 @@ class Stderr:
     """Keeps the first 8 and the last 56 KiB."""
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
-        self._redactor = Redactor(secrets)
+        self._redactor = Redactor.of(tuple(secrets))
         self._longest = max((_WIDEST * len(secret) for secret in secrets), default=1)
         self._held = b""
         self._head = bytearray()

@@ -64,7 +64,7 @@ class Worker:
             if against is None:
                 going.append(each)
             else:
-                ended += await self._decline([each], *against)
+                ended += self._decline([each], *against)
         if going:
             ended += await self._live(going)
         return ended
@@ -101,7 +101,7 @@ class Worker:
         try:
             place = self._place(together, station)
         except OSError as error:
-            return await self._decline(
+            return self._decline(
                 waiting, "fail", Cause("spawn_failed", f"its folder cannot be made: {error}")
             )
         try:
@@ -114,10 +114,10 @@ class Worker:
                 emit=self.emit,
                 control=self.control,
             )
-            await self.emit(_events(self._starts(life)))
+            self.emit(_events(self._starts(life)))
             return await self._until_ended(life, waiting)
         except UsageError as error:  # a secret that is gone since the profile was checked
-            return await self._decline(waiting, "fail", Cause("options_invalid", error.message, error.hint))
+            return self._decline(waiting, "fail", Cause("options_invalid", error.message, error.hint))
         finally:
             if not self.places.keep(place):
                 with trio.CancelScope(shield=True):
@@ -135,24 +135,21 @@ class Worker:
         try:
             await life.run()
         except NotStarted as error:
-            with trio.CancelScope(shield=True):
-                return await self._decline(waiting, "fail", _not_started(life.station.argv, error.cause))
+            return self._decline(waiting, "fail", _not_started(life.station.argv, error.cause))
         except trio.Cancelled:
             await self._send_results(life, waiting)
             raise
         return await self._send_results(life, waiting)
 
     async def _send_results(self, life: Life, waiting: Sequence[Waiting]) -> Ended:
-        with trio.CancelScope(shield=True):
-            outcomes = await self._harvested(life)
-            ready = [each.ready for each in waiting]
-            results = result.of_life(life, outcomes, ready=ready, clock=self.clock)
-            await self.emit(_events(results))
+        outcomes = await self._harvested(life)
+        ready = [each.ready for each in waiting]
+        self.emit(_events(result.of_life(life, outcomes, ready=ready, clock=self.clock)))
         return [(each.job, outcome.status) for each, outcome in zip(waiting, outcomes, strict=True)]
 
     async def _harvested(self, life: Life) -> list[Outcome]:
         """Last line, artifacts, outcomes: everything that comes after the process."""
-        await life.close()
+        life.close()
         unkept = self._keep_assets(life)
         decoder = life.decoder
         outcome = decide(life.cause or unkept, life.exit, decoder.done, decoder.breach, decoder.records)
@@ -167,11 +164,12 @@ class Worker:
         if not announced and (untouched or not has_artifacts(life.place)):
             return None
         try:
-            files = await trio.to_thread.run_sync(harvest, life.place, self.folder, life.bundle.id)
+            with trio.CancelScope(shield=True):  # a stop waits for what is handed over, then goes on
+                files = await trio.to_thread.run_sync(harvest, life.place, self.folder, life.bundle.id)
         except (BadArtifact, OSError) as error:
             return Cause("bad_artifact", str(error))
         if files:
-            await self.emit(life.witness.artifacts(files, self.clock.now()))
+            self.emit(life.witness.artifacts(files, self.clock.now()))
         missing = announced.keys() - {file.path for file in files}
         if missing:
             return Cause("bad_artifact", f"it announced {min(missing)!r}, but there is no such file")
@@ -187,12 +185,10 @@ class Worker:
             return Cause("host_error", f"its assets cannot be kept for those that consume them: {error}")
         return None
 
-    async def _decline(
-        self, waiting: Sequence[Waiting], status: Literal["skipped", "fail"], cause: Cause
-    ) -> Ended:
+    def _decline(self, waiting: Sequence[Waiting], status: Literal["skipped", "fail"], cause: Cause) -> Ended:
         """The results of jobs that have no process."""
         argv, outcome = self.stations[waiting[0].job.plugin].argv, Outcome(status, cause)
-        await self.emit(
+        self.emit(
             _events(
                 [
                     result.without_process(each.job, outcome, argv=argv, ready=each.ready, clock=self.clock)

@@ -11,6 +11,7 @@ import errno
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Self
 
 from kastrun.process.child import Child, GuardLost
@@ -55,9 +56,9 @@ class Family:
         try:
             order = (
                 "start",
-                _program(argv[0], env),
-                [os.fsencode(word) for word in argv],
-                {os.fsencode(name): os.fsencode(value) for name, value in env.items()},
+                _program(argv[0], env.get("PATH", os.defpath)),
+                [_raw(word) for word in argv],
+                {_raw(name): _raw(value) for name, value in env.items()},
                 os.fsencode(cwd),
                 (memory_mb or 0) << 20,
             )
@@ -96,13 +97,18 @@ class Family:
         self._guards.close()
 
 
-def _program(name: str, env: Mapping[str, str]) -> bytes:
+_raw = lru_cache(4096)(os.fsencode)
+"""Most words of one job are those of the next."""
+
+
+@lru_cache(256)
+def _program(name: str, path: str) -> bytes:
     """Where `argv[0]` is: as it stands, or along the child's own PATH. Raises OSError."""
     if "\0" in name:
         raise OSError(errno.EINVAL, "its name holds a NUL byte")
     if "/" in name:
         return os.fsencode(name)
-    found = shutil.which(name, path=env.get("PATH", os.defpath))
+    found = shutil.which(name, path=path)
     if found is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
     return os.fsencode(found)

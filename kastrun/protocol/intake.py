@@ -83,7 +83,7 @@ class Intake:
         self.records = 0
         self.warnings: dict[str, int] = {}
         self.unknown_fields: list[str] = []
-        self.redactor = Redactor(secrets)
+        self.redactor = Redactor.of(tuple(secrets))
         self._targets = targets
         self._target_sizes = {value: len(b',"target":' + certain.encode(value)) for value in targets}
         self._several = len(targets) > 1

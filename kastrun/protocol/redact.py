@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -43,6 +44,12 @@ class Redactor:
         self._encoded = tuple(msgspec.json.encode(value)[1:-1] for value in values)
         self._text = re.compile("|".join(map(re.escape, values))) if values else None
         self._data = re.compile(b"|".join(map(re.escape, forms))) if values else None
+
+    @classmethod
+    @lru_cache(64)
+    def of(cls, secrets: tuple[str, ...]) -> Redactor:
+        """One for all jobs of the same secrets: making it costs more than most jobs use it."""
+        return cls(secrets)
 
     def __bool__(self) -> bool:
         return self._text is not None

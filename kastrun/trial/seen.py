@@ -159,13 +159,13 @@ class _Watched(Life):
         finally:
             self._seen.child = None
 
-    async def _take(self, child: Child, got: Sequence[tuple[Stream, bytes]]) -> None:
+    def _take(self, child: Child, got: Sequence[tuple[Stream, bytes]]) -> None:
         at = round(self._clock.now() - self.started, 6)
         for stream, data in got:
             if data:
                 self._seen.take(Chunk("stdout" if stream is Stream.OUT else "stderr", at, data))
         before = self.decoder.done
-        await super()._take(child, got)
+        super()._take(child, got)
         if before is None and self.decoder.done is not None:
             self._seen.unclosed = _open_below(child.tree(), self.place.artifacts)
 

@@ -6,6 +6,7 @@ PYTHON ?= python3 python3.13 python3.12 python3.11
 PYTEST_FLAGS ?=
 # Tests that run at once: most of them wait rather than work.
 JOBS ?= $(shell echo $$((2 * $$(nproc))))
+SECONDS ?= 600
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -35,13 +36,14 @@ TOOLS := \
   whatweb:whatweb
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench tools clean
+.PHONY: help demo test lint bench fuzz tools clean
 
 help:
 	@echo 'make demo    scan a weak web site on loopback and show what was found'
 	@echo 'make test    format, lint, types, tests'
 	@echo 'make lint    format, lint, types'
 	@echo 'make bench   measure (benchmarks/)'
+	@echo 'make fuzz    ten minutes of fuzzing the protocol (SECONDS=60 for another time)'
 	@echo 'make tools   install the programs that the plugins and the tests use (Debian)'
 	@echo 'make clean   remove what these made'
 
@@ -58,6 +60,10 @@ lint: $(VENV)/.stamp-dev
 
 bench: $(VENV)/.stamp-dev
 	@$(BIN)/python benchmarks/all.py
+
+fuzz: $(VENV)/.stamp-dev
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) -e '.[fuzz]'
+	@$(BIN)/python tests/fuzz/campaign.py $(SECONDS)
 
 # A stamp is newer than pyproject.toml once what that asks for is installed.
 $(VENV)/.stamp-demo: pyproject.toml | $(BIN)/python
@@ -100,5 +106,5 @@ tools:
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends $$missing
 
 clean:
-	rm -rf $(VENV) build dist benchmarks/out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist benchmarks/out .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -173,8 +173,8 @@ def test_a_reader_that_leaves_is_no_bug() -> None:
         (["--option", "word"], "--option word is not NAME=VALUE"),
         (["--option", 'ports="x"'], "the options do not fit echoes: ports"),
         (["--option", "prots=1"], "the options do not fit echoes"),
-        (["--timeout", "soon"], "--timeout soon is no number of seconds above 0"),
-        (["--timeout", "-1"], "--timeout -1 is no number of seconds above 0"),
+        (["--timeout", "soon"], "--timeout soon is no number above 0"),
+        (["--timeout", "-1"], "--timeout -1 is no number above 0"),
         (["https://"], "error: "),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
@@ -19,19 +18,21 @@ CASES = [case for folder in sorted(replay.PLUGINS.glob("*/")) for case in exampl
 FOLDERS = sorted(path.parent for path in replay.PLUGINS.glob("*/plugin.toml"))
 
 
+def stand_ins(case: examples.Case) -> Path | None:
+    folder = case.beside(".bin")
+    return folder if folder.is_dir() else None
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.job.parts[-3]}-{case.name}")
 async def test_replay(case: examples.Case) -> None:
     folder = case.job.parents[1]
-    if missing := replay.missing_programs(folder, case.stand_ins):
+    if missing := replay.missing_programs(folder, stand_ins(case)):
         pytest.skip(programs.absent(missing[0]))
     plugin, problems = files.read_manifest(folder)
     assert plugin is not None, problems
     with workshop() as shop:
         ready = (await probe([plugin], shop.family))[plugin.name]
         replayed = await examples.replay(case, plugin, shop, ready.folders)
-    if "KASTRUN_RECORD" in os.environ:
-        case.out.write_text(examples.recorded(replayed.messages, replayed.places), encoding="utf-8")
-        return
     assert examples.difference(case, replayed) is None
 
 

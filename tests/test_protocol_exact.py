@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from fuzz_oracle import certain_is_exact, exact_is_json
 from hypothesis import example, given

@@ -258,6 +258,26 @@ def _plugins(parser: argparse.ArgumentParser) -> None:
     _common(running)
     running.set_defaults(verb=_serves("plugins_run"))
 
+    recording = actions.add_parser("record", help="one job by hand, kept as files; or its examples, anew")
+    recording.add_argument("folder", metavar="DIR", help="the plugin's folder")
+    recording.add_argument(
+        "target", nargs="?", metavar="TARGET", help="without one: each example, against its own servers"
+    )
+    recording.add_argument(
+        "-o", "--output", metavar="PATH", help="PATH.job.json and so on (default: DIR/examples/TARGET)"
+    )
+    _option(recording)
+    recording.add_argument("--timeout", metavar="S", help="at most this many seconds")
+    replaying = actions.add_parser("replay", help="kastrun's side of what was recorded: no plugin, no target")
+    replaying.add_argument(
+        "recordings", nargs="+", metavar="RECORDING", help="PATH as it was recorded, or a folder of them"
+    )
+    replaying.add_argument("--speed", metavar="X", help="1: as fast as it went then (default: at once)")
+    for each, function in ((recording, "serve_record"), (replaying, "serve_replay")):
+        each.add_argument("--trace", action="store_true", help="both directions raw, on standard error")
+        _common(each)
+        each.set_defaults(verb=_serves("plugins_record", function))
+
 
 def _option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(

@@ -33,13 +33,13 @@ def serve(options: argparse.Namespace) -> int:
 
     Raises UsageError, and ProfileError for a manifest that is wrong.
     """
-    plugin = _plugin(Path(options.folder))
+    plugin = plugin_in(Path(options.folder))
     given = complete(plugin, read_options(plugin, options.option))
-    seconds = _seconds(options.timeout)
+    seconds = seconds_of("--timeout", options.timeout)
     targets = [target_for(plugin, text) for text in options.targets]
-    readiness = trio.run(_probe, plugin)
+    readiness = trio.run(probed, plugin)
     if readiness.missing is not None:
-        return _missing(plugin, readiness.missing, as_json=options.json)
+        return tell_missing(plugin, readiness.missing, as_json=options.json)
     trials = [
         Trial(plugin=plugin, target=target, options=given, folders=readiness.folders, total_s=seconds)
         for target in targets
@@ -50,7 +50,7 @@ def serve(options: argparse.Namespace) -> int:
     except BaseExceptionGroup as group:
         raise common.first_of(group) from group
     if options.json:
-        common.print_json({"jobs": [_document(each, redactor) for each in tried]})
+        common.print_json({"jobs": [document(each, redactor) for each in tried]})
     if interrupted:
         return 130
     return 3 if any(each.ended.status == "fail" for each in tried) else 0
@@ -62,7 +62,8 @@ def redactor_of(plugin: Plugin, options: JsonObject) -> Redactor:
     return Redactor([*secrets, *(line for secret in secrets for line in secret.splitlines())])
 
 
-def _plugin(folder: Path) -> Plugin:
+def plugin_in(folder: Path) -> Plugin:
+    """The plugin of a folder. Raises UsageError, and ProfileError for a manifest that is wrong."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder", hint="name a plugin's folder: it holds plugin.toml")
     plugin, problems = files.read_manifest(folder.resolve())
@@ -71,7 +72,8 @@ def _plugin(folder: Path) -> Plugin:
     return plugin
 
 
-def _seconds(text: str | None) -> float | None:
+def seconds_of(flag: str, text: str | None) -> float | None:
+    """A flag's number above 0, None where it was not given. Raises UsageError."""
     if text is None:
         return None
     try:
@@ -79,15 +81,16 @@ def _seconds(text: str | None) -> float | None:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise UsageError(f"--timeout {text} is no number of seconds above 0", hint="for example --timeout 30")
+        raise UsageError(f"{flag} {text} is no number above 0", hint=f"for example {flag} 30")
     return seconds
 
 
-async def _probe(plugin: Plugin) -> Readiness:
+async def probed(plugin: Plugin) -> Readiness:
+    """Whether the plugin's programs are here."""
     return (await probe_once([plugin]))[plugin.name]
 
 
-def _missing(plugin: Plugin, missing: str, *, as_json: bool) -> int:
+def tell_missing(plugin: Plugin, missing: str, *, as_json: bool) -> int:
     """Nothing runs where a program is absent; a run would say the same of each job."""
     if as_json:
         common.print_json({"jobs": [], "reason": "requires_missing", "missing": missing})
@@ -107,7 +110,7 @@ async def _run_all(
     tried: list[Tried] = []
     with workshop() as shop:
         async with trio.open_nursery() as beside:
-            await beside.start(_listen, stop)
+            await beside.start(listen, stop)
             for trial in trials:
                 if stop.is_set():
                     break
@@ -115,25 +118,28 @@ async def _run_all(
                 tried.append(await shop.run(trial, stop=stop, hear=teller.hear, sent=teller.sent))
                 teller.end()
                 if not options.json:
-                    _tell_end(tried[-1])
+                    tell_end(tried[-1])
             beside.cancel_scope.cancel()
     return tried, stop.is_set()
 
 
-async def _listen(stop: trio.Event, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+async def listen(stop: trio.Event, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    """Ctrl-C and SIGTERM set `stop`."""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         task_status.started()
         async for _ in signals:
             stop.set()
 
 
-def _tell_end(tried: Tried) -> None:
+def tell_end(tried: Tried) -> None:
+    """The end of a job, explained."""
     for line in plugins_tell.ending(tried):
         plugins_tell.say(line)
     sys.stdout.flush()
 
 
-def _document(tried: Tried, redactor: Redactor) -> JsonObject:
+def document(tried: Tried, redactor: Redactor) -> JsonObject:
+    """A job for `--json`."""
     target: Target = tried.trial.target
     return {
         "target": target.value,

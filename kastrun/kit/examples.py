@@ -18,64 +18,37 @@ from typing import Any, Final
 
 import trio
 
+from kastrun.errors import UsageError
 from kastrun.kit.site import Site, site
 from kastrun.kit.subject import Subject
 from kastrun.launch import SYSTEM_PATH
 from kastrun.model import JsonObject, Plugin, Target
-from kastrun.trial import Trial, Tried, Workshop
+from kastrun.trial import Case, Trial, Tried, Workshop, read_exchange
+from kastrun.trial.exchange import whole_job
 
 COMPARED: Final = ("finding", "asset", "artifact", "done")
 REPLAY_S: Final = 60.0
-_DEFAULTS: Final[JsonObject] = {
-    "type": "job",
-    "v": 1,
-    "id": "j1",
-    "attempt": 1,
-    "options": {},
-    "deadline_s": 30,
-    "accepts": ["finding", "asset", "progress", "log", "artifact", "done"],
-}
-_HTTP: Final[JsonObject] = {"user_agent": "kastrun/test", "headers": {}, "proxy": None, "ca_file": None}
 _TARGET: Final = ("kind", "value", "scheme", "host", "port", "path")
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One recorded exchange: the path of its `CASE.job.json`."""
+def _stand_ins(case: Case) -> list[str]:
+    """The folder of stand-ins for external programs, where there is one."""
+    folder = case.beside(".bin")
+    return [str(folder)] if folder.is_dir() else []
 
-    job: Path
 
-    @property
-    def name(self) -> str:
-        """CASE."""
-        return self.job.name.removesuffix(".job.json")
+def _inputs(case: Case) -> str:
+    """The consumed assets, with placeholders."""
+    path = case.beside(".inputs.jsonl")
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
-    @property
-    def out(self) -> Path:
-        """What the plugin is to print."""
-        return self._beside(".out.jsonl")
 
-    @property
-    def stand_ins(self) -> Path | None:
-        """The folder of stand-ins for external programs, where there is one."""
-        folder = self._beside(".bin")
-        return folder if folder.is_dir() else None
-
-    @property
-    def inputs(self) -> str:
-        """The consumed assets, with placeholders."""
-        path = self._beside(".inputs.jsonl")
-        return path.read_text(encoding="utf-8") if path.exists() else ""
-
-    @property
-    def servers(self) -> JsonObject:
-        """What `site` starts for it."""
-        path = self._beside(".site.json")
-        found: JsonObject = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"servers": {}}
-        return found
-
-    def _beside(self, ending: str) -> Path:
-        return self.job.with_name(self.name + ending)
+def _servers(case: Case) -> JsonObject:
+    """What `site` starts for it."""
+    read: JsonObject = {"servers": {}}
+    if case.site.exists():
+        read = json.loads(case.site.read_text(encoding="utf-8"))
+    return read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +71,14 @@ async def replay_all(subject: Subject, plugin: Plugin, shop: Workshop) -> dict[s
     folders = subject.readiness.folders if subject.readiness else ()
     for case in cases(subject.folder):
         try:
+            if case.end.exists() and not case.site.exists():
+                read_exchange(case)  # recorded from a real target: the kit is offline, and reads it only
+                found[case.name] = None
+                continue
             replayed = await replay(case, plugin, shop, folders)
             found[case.name] = difference(case, replayed)
+        except UsageError as error:
+            found[case.name] = str(error)
         except (OSError, ValueError, KeyError, TypeError) as error:
             found[case.name] = f"the recording cannot be read: {type(error).__name__}: {error}"
     return found
@@ -114,7 +93,7 @@ async def replay(case: Case, plugin: Plugin, shop: Workshop, folders: Sequence[s
     with tempfile.TemporaryDirectory(prefix="kastrun-site-") as scratch:
         stack = ExitStack()
         try:
-            entering = site(case.servers, Path(scratch) / "tls")
+            entering = site(_servers(case), Path(scratch) / "tls")
             running = await trio.to_thread.run_sync(stack.enter_context, entering)
             places = _places(case, running)
             tried = await shop.run(_trial(case, plugin, places, folders))
@@ -122,6 +101,21 @@ async def replay(case: Case, plugin: Plugin, shop: Workshop, folders: Sequence[s
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(stack.close)
     return Replayed(tried=tried, messages=parse(tried.stdout.decode()), places={**places, "home": tried.home})
+
+
+async def record_again(case: Case, plugin: Plugin, shop: Workshop, folders: Sequence[str] = ()) -> str:
+    """Write down what the plugin prints now; whether that is ``as it was`` or ``changed``.
+
+    Raises as `replay` does, and ValueError where the plugin fails: a failure is no example.
+    """
+    replayed = await replay(case, plugin, shop, folders)
+    tried = replayed.tried
+    if tried.exit is None or tried.exit.code != 0:
+        raise ValueError(f"it did not exit 0: {tried.stderr[-300:]}")
+    if case.out.is_file() and difference(case, replayed) is None:
+        return "as it was"
+    case.out.write_text(recorded(replayed.messages, replayed.places), encoding="utf-8")
+    return "changed: read it before you keep it"
 
 
 def difference(case: Case, replayed: Replayed) -> str | None:
@@ -158,15 +152,13 @@ def _places(case: Case, running: Site) -> dict[str, str]:
 
 def _trial(case: Case, plugin: Plugin, places: Mapping[str, str], folders: Sequence[str]) -> Trial:
     job: JsonObject = fill(json.loads(case.job.read_text(encoding="utf-8")), places)
-    document = {**_DEFAULTS, **job, "http": {**_HTTP, **job.get("http", {})}}
     target = job["targets"][0]
-    stand_ins = [str(case.stand_ins)] if case.stand_ins else []
     return Trial(
         plugin=plugin,
         target=Target(**{name: target[name] for name in _TARGET if name in target}),
-        path=tuple(dict.fromkeys([*stand_ins, *SYSTEM_PATH, *folders])),
-        document=document,
-        inputs=fill(case.inputs, places),
+        path=tuple(dict.fromkeys([*_stand_ins(case), *SYSTEM_PATH, *folders])),
+        document=whole_job(job),
+        inputs=fill(_inputs(case), places),
         total_s=REPLAY_S,
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from kastrun.bundle import Bundle
 from kastrun.engine import Batch
@@ -34,8 +34,12 @@ class Chunk(NamedTuple):
     data: bytes
 
 
+KEPT_STDERR: Final = 16 << 20
+"""A plugin that floods its streams must not fill our memory; of stdout, what it may print and a little."""
+
 Hear = Callable[[Chunk], None]
 Sent = Callable[[bytes], None]
+Closing = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +93,13 @@ class Tried:
 class Seen:
     """What is collected while a trial runs, and made into a Tried when it is over."""
 
-    def __init__(self, trial: Trial, hear: Hear | None, sent: Sent | None = None) -> None:
+    def __init__(self, trial: Trial, hear: Hear | None, sent: Sent | None, closing: Closing | None) -> None:
         self.trial = trial
         self.hear = hear
         self.sent = sent
+        self.closing = closing
         self.chunks: list[Chunk] = []
+        self._room = {"stdout": trial.plugin.limits.output_mb + 1 << 20, "stderr": KEPT_STDERR}
         self.batches: list[Batch] = []
         self.commands: set[str] = set()
         self.unclosed: tuple[str, ...] = ()
@@ -109,7 +115,10 @@ class Seen:
         return self.lived
 
     def take(self, chunk: Chunk) -> None:
-        self.chunks.append(chunk)
+        kept = chunk._replace(data=chunk.data[: self._room[chunk.stream]])
+        self._room[chunk.stream] -= len(kept.data)
+        if kept.data:
+            self.chunks.append(kept)
         if self.hear is not None:
             self.hear(chunk)
 
@@ -168,6 +177,11 @@ class _Watched(Life):
         super()._take(child, got)
         if before is None and self.decoder.done is not None:
             self._seen.unclosed = _open_below(child.tree(), self.place.artifacts)
+
+    async def close(self) -> None:
+        await super().close()
+        if self._seen.closing is not None:
+            self._seen.closing(self.place.artifacts)
 
 
 _WRITES = re.compile(rb"^flags:\s*[0-7]*[12]$", re.MULTILINE)

@@ -18,7 +18,7 @@ from kastrun.engine.outcome import Cause
 from kastrun.inputs import Inputs
 from kastrun.model import Job, SecretRef
 from kastrun.process import Family, Stream
-from kastrun.trial.seen import Hear, Seen, Sent, Tried
+from kastrun.trial.seen import Closing, Hear, Seen, Sent, Tried
 from kastrun.trial.station import station_of
 from kastrun.trial.wishes import Trial
 from kastrun.warden import tree
@@ -33,10 +33,10 @@ HEAD_START_S: Final = 0.05
 class Workshop:
     """Where trials are run: a scratch folder, one family, one clock. `workshop()` makes one, within trio."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, family: Family, clock: Clock) -> None:
         self.folder = folder
-        self.family = Family()
-        self._clock = Clock()
+        self.family = family
+        self._clock = clock
         self._numbers = count(1)
         (folder / "work").mkdir()
 
@@ -47,15 +47,17 @@ class Workshop:
         stop: trio.Event | None = None,
         hear: Hear | None = None,
         sent: Sent | None = None,
+        closing: Closing | None = None,
     ) -> Tried:
         """Run a trial to its end. Any number at once.
 
         `stop`, when set, ends it as a user would (SIGTERM, grace, SIGKILL); `hear` is given each
-        chunk as it comes, `sent` the job line before that. Raises UsageError where a secret cannot
+        chunk as it comes, `sent` the job line before that; `closing` the folder of artifacts, when
+        nobody can write to it any more and before it is harvested. Raises UsageError where a secret cannot
         be read; a bad plugin is a result, never an exception.
         """
         jobs = self._jobs(trial)
-        seen = Seen(trial, hear, sent)
+        seen = Seen(trial, hear, sent, closing)
         control = Control()
         engine = Engine(
             jobs=jobs,
@@ -135,10 +137,13 @@ class Workshop:
 
 
 @contextmanager
-def workshop() -> Iterator[Workshop]:
-    """A workshop in a folder of its own, which is gone afterwards; and so is every process."""
+def workshop(family: Family | None = None, clock: Clock | None = None) -> Iterator[Workshop]:
+    """A workshop in a folder of its own, which is gone afterwards; and so is every process.
+
+    `family` and `clock` are others than the world's where what runs is a recording.
+    """
     with tempfile.TemporaryDirectory(prefix="kastrun-trial-", ignore_cleanup_errors=True) as folder:
-        shop = Workshop(Path(folder).resolve())
+        shop = Workshop(Path(folder).resolve(), family or Family(), clock or Clock())
         try:
             yield shop
         finally:

@@ -178,8 +178,8 @@ class _Watched(Life):
         if before is None and self.decoder.done is not None:
             self._seen.unclosed = _open_below(child.tree(), self.place.artifacts)
 
-    async def close(self) -> None:
-        await super().close()
+    def close(self) -> None:
+        super().close()
         if self._seen.closing is not None:
             self._seen.closing(self.place.artifacts)
 

@@ -49,6 +49,7 @@ help:
 
 demo: $(VENV)/.stamp-demo
 	@$(BIN)/kastrun demo
+	@command -v kastrun >/dev/null || echo 'To have kastrun as a command in this shell: . $(BIN)/activate'
 
 test: lint
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)

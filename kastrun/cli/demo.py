@@ -58,7 +58,7 @@ def _tell_flaws(site: Site, folder: Path) -> None:
     for flaw in lost:
         sys.stdout.write(f"  not found: {flaw.description} ({flaw.plugin} did not say {flaw.rule})\n")
     journal = common.shown(folder / record.JOURNAL)
-    sys.stdout.write(f"Everything that was found: jq 'select(.type==\"finding\")' {journal}\n")
+    sys.stdout.write(f"Everything that was found:\n  jq 'select(.type==\"finding\")' {journal}\n")
 
 
 def missed(site: Site, folder: Path) -> list[Flaw]:

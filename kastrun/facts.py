@@ -66,6 +66,22 @@ class JobStarted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", 
     batch: int | UnsetType = UNSET
 
 
+class JobRetried(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="retry"):
+    """An attempt ended with a passing error, and the job is tried once more in `wait_s` seconds.
+
+    What it said is kept, and incomplete unless a later attempt ends ok; it has no result yet.
+    """
+
+    job: str
+    plugin: str
+    target: str
+    attempt: int
+    at: str
+    reason: str
+    message: str
+    wait_s: float
+
+
 class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="result"):
     """How one job ended; a later one for the same job replaces it.
 
@@ -123,4 +139,4 @@ class Progress(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
     message: str | None = None
 
 
-Fact = RunStarted | JobStarted | JobEnded | RunEnded | Progress
+Fact = RunStarted | JobStarted | JobRetried | JobEnded | RunEnded | Progress

@@ -209,6 +209,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     per_host: int | None = None
     rate: Rate | None = None
     per_host_rate: Rate | None = None
+    attempts: int = 1
     notify: Notify = Notify()
 
 

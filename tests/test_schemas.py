@@ -18,7 +18,7 @@ from kastrun import files, manifest, resources
 from kastrun.bundle import bundle
 from kastrun.engine.clock import Clock
 from kastrun.engine.witness import Witness
-from kastrun.facts import JobEnded, JobStarted, LeftOut, RunEnded, RunStarted, Void
+from kastrun.facts import JobEnded, JobRetried, JobStarted, LeftOut, RunEnded, RunStarted, Void
 from kastrun.journal import reader
 from kastrun.launch import Station
 from kastrun.model import (
@@ -48,7 +48,14 @@ JOURNAL, PLUGIN, JOB, MESSAGE = map(resources.schema, ("journal", "plugin", "job
 
 # --- journal: what kastrun itself witnesses ---------------------------------------------------
 
-EVENTS = {"run": RunStarted, "start": JobStarted, "result": JobEnded, "void": Void, "end": RunEnded}
+EVENTS = {
+    "run": RunStarted,
+    "start": JobStarted,
+    "retry": JobRetried,
+    "result": JobEnded,
+    "void": Void,
+    "end": RunEnded,
+}
 PARTS: dict[str, tuple[type[msgspec.Struct], Any]] = {
     **{name: (struct, JOURNAL["$defs"][name]) for name, struct in EVENTS.items()},
     "left_out": (LeftOut, JOURNAL["$defs"]["run"]["properties"]["left_out"]["items"]),

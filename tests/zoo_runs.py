@@ -205,6 +205,8 @@ def _check_lives(events: list[dict[str, Any]]) -> set[str]:
             if said is not None and event["reason"] != "bad_artifact":
                 said["artifact"] = event["counts"]["artifact"]  # announced ones: not all of them exist
                 assert {key: event["counts"][key] for key in RECORDS} == said
+        elif kind == "retry":
+            del running[job]
         elif kind in RECORDS:
             running[job][kind] += 1
         elif kind not in {"run", "end"}:

@@ -89,7 +89,7 @@ def without_process(
     now = clock.now()
     cause = outcome.cause
     failure = None
-    if cause and outcome.status == "fail":
+    if cause and outcome.status in {"fail", "cancelled"}:
         hint = cause.hint or FAILURES[cause.reason].hint
         failure = Failure(message=cause.message, hint=hint, argv=argv)
     return JobEnded(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
+from random import random
 
 import trio
 
@@ -40,7 +41,8 @@ class Engine:
     returns why not; `sink` takes batches in order (and raises JournalError when it cannot
     go on); `folder` is the run folder; `caps` what the profile allows beside `max_workers`;
     `timeout_s` the run's own limit; `failed` are jobs that an earlier start of the run has
-    seen fail (id to plugin). `life` makes a process's life: a watched one where somebody
+    seen fail (id to plugin). A passing error is tried again until there were `attempts`;
+    `dice` spread the waits in between. `life` makes a process's life: a watched one where somebody
     looks on (`kastrun.trial`).
     """
 
@@ -56,6 +58,8 @@ class Engine:
     family: Family
     inputs: Inputs
     caps: Caps = UNCAPPED
+    attempts: int = 1
+    dice: Callable[[], float] = random
     failed: Mapping[str, str] = field(default_factory=dict)
     life: Callable[..., Life] = Life
     places: Places = field(default_factory=Places)
@@ -76,7 +80,11 @@ class Engine:
             self.control.attach(tasks.cancel_scope)
             if self.timeout_s is not None:
                 tasks.cancel_scope.deadline = self.clock.began + self.timeout_s
-            await shift.go_on(tasks)
+            try:
+                await shift.go_on(tasks)
+            except trio.Cancelled:
+                shift.give_up()
+                raise
 
     def _worker(self, emit: Emit) -> Worker:
         return Worker(
@@ -90,6 +98,9 @@ class Engine:
             inputs=self.inputs,
             life=self.life,
             places=self.places,
+            attempts=self.attempts,
+            dice=self.dice,
+            failures={},
         )
 
 
@@ -99,6 +110,7 @@ class _Shift:
     def __init__(self, worker: Worker, queue: ReadyQueue, tokens: trio.CapacityLimiter) -> None:
         self._worker, self._queue, self._tokens = worker, queue, tokens
         self._turn = Turn()
+        self._stopped = False
 
     async def go_on(self, tasks: trio.Nursery) -> None:
         """Start what may start until nothing is left to start or to wait for."""
@@ -117,11 +129,21 @@ class _Shift:
             else:
                 return
 
+    def give_up(self) -> None:
+        """The run was stopped: what waits to be tried once more does not wait any longer."""
+        self._stopped = True
+        self._worker.give_up(self._queue.give_up())
+
     async def _work(self, taken: Taken) -> None:
         queue = self._queue
         try:
-            for job, status in await self._worker.work(taken.jobs):
-                queue.ended(job, succeeded=status == "ok")
+            for job, ended in await self._worker.work(taken.jobs):
+                if not isinstance(ended, float):
+                    queue.ended(job, succeeded=ended == "ok")
+                elif self._stopped:
+                    self._worker.give_up([job])
+                else:
+                    queue.again(job, ended)
         finally:
             queue.freed(taken)
             self._turn.ended()

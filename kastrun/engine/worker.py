@@ -1,8 +1,8 @@
 """One process's worth of work: from the jobs that were taken to a result for each of them.
 
-Whatever happens, every job ends with exactly one result, sent where no cancellation can
-reach it. A job that may not have a process (out of scope, doomed, its program missing) has
-its result without one, and the others of its batch go on.
+Whatever happens, every job ends with exactly one result, which no cancellation can come before;
+a passing error may be tried again first. A job that may not have a process (out of scope, doomed,
+its program missing) has its result without one, and the others of its batch go on.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from msgspec import UNSET
 
 from kastrun.bundle import Bundle, bundle
 from kastrun.engine import result
+from kastrun.engine.backoff import wait_s
 from kastrun.engine.batch import Batch, Emit
 from kastrun.engine.clock import Clock
 from kastrun.engine.control import Control
 from kastrun.engine.life import Life, NotStarted
 from kastrun.engine.outcome import Cause, Outcome, decide, of_each
 from kastrun.errors import UsageError
-from kastrun.facts import JobEnded, JobStarted
+from kastrun.facts import JobEnded, JobRetried, JobStarted
 from kastrun.inputs import Inputs
 from kastrun.launch import Station
 from kastrun.model import Job, Status
@@ -37,7 +38,8 @@ LOOKS_AT_ONCE: Final = 16
 
 _encode = msgspec.json.encode
 Allowed = Callable[[Job], Awaitable[Cause | None]]
-Ended = list[tuple[Job, Status]]
+Ended = list[tuple[Job, Status | float]]
+"""With each job how it ended, or when it may be tried once more."""
 _Against = tuple[Literal["skipped", "fail"], Cause]
 
 
@@ -55,6 +57,10 @@ class Worker:
     inputs: Inputs
     life: Callable[..., Life]
     places: Places
+    attempts: int
+    dice: Callable[[], float]
+    failures: dict[str, int]
+    """By job that is to be tried again, how often this run has tried it."""
 
     async def work(self, waiting: Sequence[Waiting]) -> Ended:
         """Run what may run of the jobs, in one process; how each of them ended."""
@@ -143,9 +149,45 @@ class Worker:
 
     async def _send_results(self, life: Life, waiting: Sequence[Waiting]) -> Ended:
         outcomes = await self._harvested(life)
-        ready = [each.ready for each in waiting]
-        self.emit(_events(result.of_life(life, outcomes, ready=ready, clock=self.clock)))
-        return [(each.job, outcome.status) for each, outcome in zip(waiting, outcomes, strict=True)]
+        results = result.of_life(life, outcomes, ready=[each.ready for each in waiting], clock=self.clock)
+        facts: list[JobEnded | JobRetried] = []
+        ended: Ended = []
+        for each, fact in zip(waiting, results, strict=True):
+            again = self._once_more(each.job, fact, life)
+            facts.append(again or fact)
+            ended.append((each.job, self.clock.now() + again.wait_s if again else fact.status))
+        self.emit(_events(facts))
+        return ended
+
+    def _once_more(self, job: Job, ended: JobEnded, life: Life) -> JobRetried | None:
+        """Instead of its result, where a passing error may still be tried to pass."""
+        failures = self.failures.pop(job.id, 0) + 1
+        done = life.decoder.done
+        if ended.reason != "plugin_transient" or failures >= self.attempts or self.control.stopping:
+            return None
+        asked = done.error.retry_after_s if done and done.error else None
+        wait = wait_s(failures, asked if isinstance(asked, int | float) else None, self.dice())
+        if wait is None:
+            return None
+        self.failures[job.id] = failures
+        self.inputs.forget(job.id)
+        return JobRetried(
+            job=job.id,
+            plugin=job.plugin,
+            target=job.target.value,
+            attempt=job.attempt,
+            at=self.clock.stamp(self.clock.now()),
+            reason=ended.reason,
+            message=ended.failure.message if ended.failure else "",
+            wait_s=round(wait, 3),
+        )
+
+    def give_up(self, jobs: Sequence[Job]) -> None:
+        """The results of jobs that waited to be tried once more when the run was stopped."""
+        now = self.clock.now()
+        for job in jobs:
+            message = f"the run was stopped while it waited for attempt {job.attempt + 1}"
+            self._decline([Waiting(job, now)], "cancelled", Cause("cancelled", message))
 
     async def _harvested(self, life: Life) -> list[Outcome]:
         """Last line, artifacts, outcomes: everything that comes after the process."""
@@ -185,7 +227,9 @@ class Worker:
             return Cause("host_error", f"its assets cannot be kept for those that consume them: {error}")
         return None
 
-    def _decline(self, waiting: Sequence[Waiting], status: Literal["skipped", "fail"], cause: Cause) -> Ended:
+    def _decline(
+        self, waiting: Sequence[Waiting], status: Literal["skipped", "fail", "cancelled"], cause: Cause
+    ) -> Ended:
         """The results of jobs that have no process."""
         argv, outcome = self.stations[waiting[0].job.plugin].argv, Outcome(status, cause)
         self.emit(
@@ -216,7 +260,7 @@ class Worker:
         ]
 
 
-def _events(facts: Sequence[JobStarted | JobEnded]) -> Batch:
+def _events(facts: Sequence[JobStarted | JobRetried | JobEnded]) -> Batch:
     return Batch(lines=[_encode(fact) for fact in facts], facts=facts)
 
 

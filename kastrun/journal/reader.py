@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from kastrun.errors import JournalError
-from kastrun.facts import JobEnded, JobStarted, RunEnded, RunStarted, Void
+from kastrun.facts import JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
 from kastrun.model import JsonObject, Severity
 
 VERSION = 1
@@ -65,6 +65,7 @@ Known = (
     RunStarted
     | JobStarted
     | JobEnded
+    | JobRetried
     | Void
     | RunEnded
     | FindingEntry
@@ -208,5 +209,5 @@ def _refuse_newer(version: int) -> None:
 
 
 _TYPES: frozenset[Any] = frozenset(
-    {"run", "start", "result", "void", "end", "finding", "asset", "log", "artifact"},
+    {"run", "start", "retry", "result", "void", "end", "finding", "asset", "log", "artifact"},
 )

@@ -98,6 +98,7 @@ class _Reading:
             per_host=None if "per_host" not in filled["limits"] else int(filled["limits"]["per_host"]),
             rate=self._rate("rate"),
             per_host_rate=self._rate("per_host_rate"),
+            attempts=int(filled["limits"]["attempts"]),
             plugins=choices,
             http=Http(
                 user_agent=http["user_agent"],

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kastrun.errors import JournalError
-from kastrun.facts import JobEnded, JobStarted, RunEnded, RunStarted, Void
+from kastrun.facts import JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
 from kastrun.jobids import JobIds
 from kastrun.journal import Damage, Entry, reader
 from kastrun.record.soundness import Flaws, examine
@@ -112,7 +112,7 @@ class Fold:
     def take(self, fact: reader.Known | None) -> None:
         tally, passing = self.tally, self.passing
         match fact:
-            case RunStarted() | RunEnded() | JobStarted() | JobEnded():
+            case RunStarted() | RunEnded() | JobStarted() | JobRetried() | JobEnded():
                 self.take_fact(fact)
             case reader.FindingEntry():
                 if fact.job not in passing:
@@ -129,7 +129,7 @@ class Fold:
             case Void() | None:
                 pass  # what it takes back was not folded; a type that begins `x-` is kept, not counted
 
-    def take_fact(self, fact: RunStarted | RunEnded | JobStarted | JobEnded) -> None:
+    def take_fact(self, fact: RunStarted | RunEnded | JobStarted | JobRetried | JobEnded) -> None:
         self.tally.apply(fact)
 
 
@@ -145,10 +145,12 @@ class _PlannedFold(Fold):
         self.foreign = False
         """Whether there was a job that is not planned."""
 
-    def take_fact(self, fact: RunStarted | RunEnded | JobStarted | JobEnded) -> None:
+    def take_fact(self, fact: RunStarted | RunEnded | JobStarted | JobRetried | JobEnded) -> None:
         if isinstance(fact, JobStarted) and fact.job not in self._planned:
             self.passing.add(fact.job)
             self.foreign = True
+        elif isinstance(fact, JobRetried) and fact.job not in self._planned:
+            self.passing.discard(fact.job)
         elif isinstance(fact, JobEnded):
             # One that runs was looked up at its start.
             if fact.job in self.tally.running or fact.job in self._planned:

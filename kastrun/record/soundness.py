@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kastrun.facts import JobEnded, JobStarted, RunEnded, RunStarted, Void
+from kastrun.facts import JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
 from kastrun.journal import Damage, Entry, read, reader
 
 Record = reader.FindingEntry | reader.AssetEntry | reader.LogEntry | reader.ArtifactEntry
@@ -72,6 +72,9 @@ class _Examination:
             case JobStarted(job=job):
                 self._forget(job)
                 self._said[job] = 0
+            case JobRetried(job=job):
+                self._said.pop(job, None)
+                self._hurt.discard(job)
             case JobEnded():
                 self._ended(place, item.fact)
             case Void(job=job):

@@ -50,6 +50,7 @@ def _head(tally: Tally, exit_: ExitCode) -> JsonObject:
         "exit": {"code": exit_.code, "why": exit_.why},
         "coverage": coverage(tally),
         "findings": {"by_severity": tally.severities(), "incomplete": tally.incomplete_findings()},
+        "retries": tally.retries,
         "assets": tally.assets,
         "artifacts": tally.artifacts,
         "warnings": tally.warnings,

@@ -171,6 +171,7 @@ class _Run:
             inputs=self.inputs,
             failed=self.earlier.failed,
             caps=caps_of(intent.profile, prepared.selection),
+            attempts=intent.profile.attempts,
         )
 
     def _opening(self) -> Opening:

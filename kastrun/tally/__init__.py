@@ -5,7 +5,8 @@ counted. A live run and the replay of its journal call the same methods in the s
 so both end with equal tallies.
 """
 
-from kastrun.tally.fold import Finding, Outcome, PluginTimes, Running, Slow, Tally, moment
+from kastrun.tally.counts import Finding, Outcome, PluginTimes, Running, Slow
+from kastrun.tally.fold import Tally, moment
 from kastrun.tally.verdict import Coverage, ExitCode, coverage, exit_code
 
 __all__ = [

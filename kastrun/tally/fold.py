@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from msgspec import Struct, field
-
-from kastrun.facts import Fact, JobEnded, JobStarted, Progress, RunEnded, RunStarted
+from kastrun.facts import Fact, JobEnded, JobRetried, JobStarted, Progress, RunEnded, RunStarted
 from kastrun.model import SEVERITIES, Severity, Status
+from kastrun.tally.counts import Counted, Finding, Found, Outcome, PluginTimes, Running, Slow
 
 GROUPS: Final = 1000
 """Most groups of findings; what belongs to none of them is counted by severity as "others"."""
@@ -33,75 +32,6 @@ def moment(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-class Finding(Struct, kw_only=True, eq=False):
-    """All findings of one plugin, rule and severity; `rule` empty: the others, past GROUPS.
-
-    `accepted` ones are in the baseline: shown, but they never reach `fail_on`.
-    """
-
-    plugin: str
-    rule: str
-    severity: Severity
-    accepted: bool
-    title: str
-    count: int = 0
-    targets: list[str] = field(default_factory=list)
-
-
-Found = dict[Finding, int]
-"""How many findings of each group one job gave."""
-
-
-Counted = dict[tuple[str, str], int]
-"""How much one attempt added to a table of the tally: by the table's name and the key in it."""
-
-
-class Outcome(Struct, kw_only=True, eq=False):
-    """How many jobs of one plugin ended in one way."""
-
-    plugin: str
-    status: Status
-    reason: str | None
-    count: int = 0
-
-
-class Running(Struct, kw_only=True, gc=False):
-    """A job under way, with what it last said of itself. `at` is RFC 3339 UTC."""
-
-    job: str
-    plugin: str
-    target: str
-    attempt: int
-    at: str
-    deadline_s: float
-    done: int | None = None
-    total: int | None = None
-    message: str = ""
-    process: str
-    """The job's own id, or what it has in common with the others of its batch."""
-    batch: int
-    found: Found = field(default_factory=dict)
-    counted: Counted = field(default_factory=dict)
-
-
-class PluginTimes(Struct, kw_only=True):
-    """Seconds that a plugin's processes ran, added up, and the moments between which they did."""
-
-    busy_s: float = 0.0
-    first_start: str = ""
-    last_end: str = ""
-
-
-class Slow(Struct, frozen=True, order=True):
-    """One of the slowest jobs; of a batch each has its even share of the time."""
-
-    duration_s: float
-    job: str
-    plugin: str
-    target: str
-    status: Status
-
-
 class Tally:
     """The state of a run: call `apply` for facts and one method a record, in journal order."""
 
@@ -111,6 +41,9 @@ class Tally:
         """How often the run was started: 2 after a resume."""
         self.end: RunEnded | None = None
         self.running: dict[str, Running] = {}
+        self.retries = 0
+        self.again: set[str] = set()
+        """Jobs that wait to be tried once more; `retries` is how often one did."""
         self.failures: dict[str, JobEnded] = {}
         """The latest results that are `fail` or `partial`, oldest first."""
         self.failures_seen = 0
@@ -146,6 +79,8 @@ class Tally:
                 self._progressed(fact)
             case JobStarted():
                 self._started(fact)
+            case JobRetried():
+                self._retried(fact)
             case JobEnded():
                 self._ended(fact)
             case RunStarted():
@@ -166,11 +101,13 @@ class Tally:
         for running in self.running.values():
             self._set_aside(running.job, running)
         self.running.clear()
+        self.again.clear()
 
     def _started(self, fact: JobStarted) -> None:
         if (before := self.running.pop(fact.job, None)) is not None:
             self._set_aside(before.job, before)
         self._uncount(self._counted.pop(fact.job, {}))
+        self.again.discard(fact.job)
         self.running[fact.job] = Running(
             job=fact.job,
             plugin=fact.plugin,
@@ -189,6 +126,13 @@ class Tally:
         times.first_start = times.first_start or fact.at
         self._last = fact.at
 
+    def _retried(self, fact: JobRetried) -> None:
+        if (running := self.running.pop(fact.job, None)) is not None:
+            self._set_aside(fact.job, running)
+        self.retries += 1
+        self.again.add(fact.job)
+        self._last = fact.at
+
     def _progressed(self, fact: Progress) -> None:
         if (running := self.running.get(fact.job)) is None:
             return
@@ -204,6 +148,7 @@ class Tally:
         outcome = self._outcome(fact)
         outcome.count += 1
         running = self.running.pop(fact.job, None)
+        self.again.discard(fact.job)
         if fact.reused is not None:
             self.reused += 1
         else:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from kastrun.model import SEVERITIES
-from kastrun.tally.fold import Outcome, Tally
+from kastrun.tally.counts import Outcome
+from kastrun.tally.fold import Tally
 
 
 class Coverage(Struct, frozen=True, kw_only=True):

@@ -88,6 +88,8 @@ def _standing(tally: Tally) -> Text:
         bad = not trouble.endswith(" skipped")
         line.append("   ").append(trouble, style="red" if bad else "dim")
     line.append(f"   {len(tally.running):,} running", style="dim")
+    if tally.again:
+        line.append(f"   {len(tally.again):,} to be tried again", style="dim")
     return line.append(f"   {tally.held}", style="yellow") if tally.held else line
 
 

@@ -39,6 +39,7 @@ def status_line(tally: Tally, now: float) -> str:
     parts = [f"{done_of(tally)} jobs", *troubles(tally)]
     parts.append(f"findings: {by_severity(tally.severities())}")
     parts.append(f"{len(tally.running):,} running")
+    parts += [f"{len(tally.again):,} to be tried again"] if tally.again else []
     if tally.held:
         parts.append(tally.held)
     elif (left := left_s(tally, now)) is not None:

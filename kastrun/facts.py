@@ -127,7 +127,7 @@ class RunEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
     status: Literal["complete", "interrupted"]
     counts: dict[str, int]
     ended_at: str
-    cause: Literal["signal", "run_timeout"] | None = None
+    cause: Literal["signal", "run_timeout", "launcher_lost"] | None = None
 
 
 class Progress(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="progress"):

@@ -21,9 +21,11 @@ from typing import Self
 
 import pytest
 from run_facts import folded, start, started
-from zoo_runs import Going, command, environment, finished, read_journal, until, write_profile
+from test_dependencies import plugin, profile
+from zoo_runs import Going, command, environment, finished, kastrun, read_journal, until, write_profile
 
 from kastrun.terminal.choice import Choice, decode, processes
+from kastrun.warden import tree
 
 TWO = ("127.0.0.1", "127.0.0.2")
 
@@ -149,6 +151,37 @@ def test_a_run_whose_parent_is_killed_goes_on_to_its_end(tmp_path: Path) -> None
     until((tmp_path / "out" / "run.json").exists)
     events = read_journal(tmp_path / "out")
     assert (events[-1]["status"], sum(event["type"] == "result" for event in events)) == ("complete", 39)
+
+
+def test_a_run_whose_launcher_is_killed_starts_nothing_more_and_can_be_resumed(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    running = '{"type":"log","level":"info","message":"running"}'
+    body = f"echo '{running}'\nwhile [ ! -e {gate} ]; do sleep 0.05; done"
+    plugin(tmp_path / "plugins", "gated", body)
+    targets = [f"127.0.0.{number}" for number in range(1, 9)]
+    going = Going(tmp_path, profile(tmp_path, ["gated"], targets=targets, top="max_workers = 2"))
+    going.wait_for("log", 2)
+    (launcher,) = tree.children(going.process.pid)
+    os.kill(launcher, signal.SIGKILL)
+    until(lambda: Path(f"/proc/{launcher}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
+    gate.touch()
+    ran = going.finish()
+    statuses = [result["status"] for result in ran.of("result")]
+    assert statuses[:2] == ["ok", "ok"]
+    assert set(statuses[2:]) == {"cancelled"}
+    assert len(statuses) in {3, 4}  # one for each worker that was free at once
+    assert "launcher" in ran.of("result")[2]["failure"]["message"]
+    assert (ran.code, ran.events[-1]["status"], ran.events[-1]["cause"]) == (
+        3,
+        "interrupted",
+        "launcher_lost",
+    )
+    assert ran.summary is not None
+    assert ran.summary["coverage"]["not_run"] == 8 - len(statuses)
+    assert "lost its launcher" in ran.stdout
+    assert "kastrun resume" in ran.stdout
+    done = kastrun(tmp_path, "resume", "out")
+    assert (done.returncode, "8 of 8 jobs ok" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
 @pytest.mark.needs("unshare")

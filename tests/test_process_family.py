@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from kastrun.process import Child, Exit, Family, GuardLost, Stream
+from kastrun.process import Child, Exit, Family, GuardLost, LauncherLost, Stream
+from kastrun.warden import wire
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 PATH = os.environ["PATH"]
@@ -258,11 +259,56 @@ async def test_a_killed_launcher_costs_no_running_job_but_there_are_no_new_warde
     warden = int(await until(child, Stream.OUT))
     os.kill(launcher := above(warden), signal.SIGKILL)
     await dead(launcher)
-    with pytest.raises(GuardLost, match="launcher"):
+    with pytest.raises(LauncherLost, match="launcher"):
         start(family, "")
     assert (await ended(child)).code == 0
     family.close()
     await dead(warden)  # nobody waits for it now that its parent is gone
+
+
+async def test_without_its_launcher_no_warden_has_another_child(family: Family) -> None:
+    """What it leaves if it is killed too would be nobody's."""
+    child = start(family, "print(os.getppid(), flush=True)")
+    warden = int(await until(child, Stream.EXIT))
+    child.close()
+    os.kill(launcher := above(warden), signal.SIGKILL)
+    await dead(launcher)
+    with pytest.raises(LauncherLost):
+        start(family, "")
+
+
+async def test_a_launcher_killed_before_it_made_the_warden_is_told_from_a_lost_warden(family: Family) -> None:
+    child = start(family, "print(os.getppid(), flush=True); sys.stdin.read(); time.sleep(600)")
+    launcher = above(int(await until(child, Stream.OUT)))
+    os.kill(launcher, signal.SIGSTOP)
+    other = start(family, "")
+    os.kill(launcher, signal.SIGKILL)
+    with pytest.raises(LauncherLost):
+        await ended(other)
+    child.close()
+    other.close()
+
+
+def test_a_warden_that_cannot_be_forked_costs_its_job_and_not_the_launcher() -> None:
+    code = (
+        "import os, sys; from kastrun.warden import launcher\n"
+        "def full(): raise BlockingIOError(11, 'Resource temporarily unavailable')\n"
+        "os.fork = full; launcher.main(int(sys.argv[1]))"
+    )
+    ours, theirs = wire.pair()
+    with ours, theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(theirs.fileno())], pass_fds=[theirs.fileno()]
+        )
+        theirs.close()
+        for _ in range(2):  # it still listens after the first
+            control, given = wire.pair()
+            with control, given:
+                wire.send(ours, ("warden",), (given.fileno(),))
+                given.close()
+                packet, _ = wire.receive(control)
+                assert packet == ("not", 11, "Resource temporarily unavailable")
+    assert process.wait(20) == 0
 
 
 STUBBORN = """

@@ -19,6 +19,8 @@ class Control:
         self.hurrying = False
         self.given_up: dict[str, int] = {}
         """Processes that are to end by hand, and how many jobs share each."""
+        self.launcher_lost = False
+        """No child can be started any more: the engine starts nothing more, what runs goes on to its end."""
         self._scope: trio.CancelScope | None = None
         self._wakers: set[Callable[[], None]] = set()
 

@@ -21,14 +21,14 @@ from kastrun.engine.outcome import Cause, of_breach
 from kastrun.engine.stderr import Stderr
 from kastrun.engine.witness import Witness
 from kastrun.launch import Station
-from kastrun.process import Child, Exit, Family, GuardLost, Stream
+from kastrun.process import Child, Exit, Family, GuardLost, LauncherLost, Stream
 from kastrun.protocol import Decoder
 from kastrun.workspace import Place
 
 PIPES_S = 2.0
 """After a job's death, the longest wait for its pipes to end (protocol rule 9)."""
 
-_GIVEN_UP = "`kastrun resume RUN` runs it again"
+_RESUME = "`kastrun resume RUN` runs it again"
 
 
 class _Phase(Enum):
@@ -93,19 +93,25 @@ class Life:
             )
         except OSError as error:
             raise NotStarted(error) from error
-        except GuardLost as error:
-            self.cause = Cause("host_error", str(error))
+        except LauncherLost as error:
+            self._launcher_lost(error)
             return
         self._control.listen(child.wake)
         try:
             await self._watch(child)
         except process.NotStarted as error:
             raise NotStarted(error) from error
+        except LauncherLost as error:
+            self._launcher_lost(error)
         except GuardLost as error:
             self.cause = self.cause or Cause("host_error", str(error))
         finally:
             self._control.ignore(child.wake)
             child.close()  # what still lives, by a bug of ours or since it cannot be killed, is its warden's
+
+    def _launcher_lost(self, error: LauncherLost) -> None:
+        self._control.launcher_lost = True
+        self.cause = self.cause or Cause("cancelled", f"it was not started: {error}", _RESUME)
 
     async def _watch(self, child: Child) -> None:
         """Until it is over; a cancellation from outside becomes the cause `cancelled`."""
@@ -121,7 +127,7 @@ class Life:
         while not self._over():
             self._check_hurry(child)
             if self._phase is _Phase.RUNNING and self.bundle.id in self._control.given_up:
-                self._end(child, Cause("cancelled", "it was given up by hand", _GIVEN_UP))
+                self._end(child, Cause("cancelled", "it was given up by hand", _RESUME))
             got = await child.read(self._next_deadline())
             if got:
                 self._take(child, got)

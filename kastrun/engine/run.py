@@ -75,7 +75,7 @@ class Engine:
 
     async def _run_jobs(self, emit: Emit) -> None:
         queue = ReadyQueue(iter(self.jobs), caps=self.caps, clock=self.clock.now, failed=self.failed)
-        shift = _Shift(self._worker(emit), queue, trio.CapacityLimiter(self.max_workers))
+        shift = _Shift(self._worker(emit), queue, trio.CapacityLimiter(self.max_workers), self.control)
         async with trio.open_nursery() as tasks:
             self.control.attach(tasks.cancel_scope)
             if self.timeout_s is not None:
@@ -107,15 +107,17 @@ class Engine:
 class _Shift:
     """The workers of a run, and the queue that they are fed from."""
 
-    def __init__(self, worker: Worker, queue: ReadyQueue, tokens: trio.CapacityLimiter) -> None:
-        self._worker, self._queue, self._tokens = worker, queue, tokens
+    def __init__(
+        self, worker: Worker, queue: ReadyQueue, tokens: trio.CapacityLimiter, control: Control
+    ) -> None:
+        self._worker, self._queue, self._tokens, self._control = worker, queue, tokens, control
         self._turn = Turn()
         self._stopped = False
 
     async def go_on(self, tasks: trio.Nursery) -> None:
-        """Start what may start until nothing is left to start or to wait for."""
+        """Start what may start until nothing is left to start or to wait for, or nothing can start."""
         queue, turn = self._queue, self._turn
-        while True:
+        while not self._control.launcher_lost:
             if self._tokens.available_tokens <= 0:
                 await turn.next_end()
             elif (taken := queue.take()) is not None:

@@ -4,7 +4,7 @@ Floor 3. Bytes and exits leave this room; jobs, JSON, the journal and the termin
 never enter it. What runs in the wardens' own processes is `warden`'s.
 """
 
-from kastrun.process.child import Child, Exit, GuardLost, NotStarted, Stream
+from kastrun.process.child import Child, Exit, GuardLost, LauncherLost, NotStarted, Stream
 from kastrun.process.family import Family
 
-__all__ = ["Child", "Exit", "Family", "GuardLost", "NotStarted", "Stream"]
+__all__ = ["Child", "Exit", "Family", "GuardLost", "LauncherLost", "NotStarted", "Stream"]

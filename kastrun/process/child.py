@@ -54,6 +54,13 @@ class GuardLost(Exception):
     """A child's warden is gone, or could not be had; in words."""
 
 
+class LauncherLost(GuardLost):
+    """The launcher is gone: no child can be started any more. Those that run are none the worse."""
+
+    def __init__(self) -> None:
+        super().__init__("the launcher, which makes the wardens of plugins, is gone (killed?)")
+
+
 class Child:
     """A child, from the moment it was asked for. `close` when done, whatever happened."""
 
@@ -80,7 +87,8 @@ class Child:
         Empty at `deadline` (trio's clock), after `wake`, and where only `leader_gone` is news.
 
         EXIT is given once; OUT and ERR end with an empty chunk, once each. Raises NotStarted
-        where there is no process, GuardLost where nobody can tell any more.
+        where there is no process, LauncherLost where there never was one since no warden could
+        be had, GuardLost where nobody can tell any more.
         """
         before = self.leader_gone
         while True:
@@ -175,6 +183,8 @@ class Child:
         try:
             said = self._guard.hear()
         except wire.Closed as error:
+            if not self._guard.born and self._guards.launcher_lost():
+                raise LauncherLost from error
             raise GuardLost(_GONE) from error
         if said is None:
             return False

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Self
 
-from kastrun.process.child import Child, GuardLost
+from kastrun.process.child import Child, LauncherLost
 from kastrun.process.guards import Guard, Guards
 from kastrun.process.stdin import Stdin
 from kastrun.warden import wire
@@ -49,7 +49,7 @@ class Family:
 
         `memory_mb` bounds the private memory of each of its processes (RLIMIT_DATA). Where it
         cannot be started, the child's `read` says so; raises OSError for what is known before,
-        GuardLost where there is no warden to be had. Nothing is left open then.
+        LauncherLost where there is no warden to be had. Nothing is left open then.
         """
         given = Stdin(stdin)
         pipes: list[int] = []
@@ -79,9 +79,7 @@ class Family:
             try:
                 guard = self._guards.take()
             except wire.Closed as error:
-                raise GuardLost(
-                    "the launcher, which makes the wardens of plugins, is gone (killed?)"
-                ) from error
+                raise LauncherLost from error
             try:
                 wire.send(guard.control, order, fds)
             except wire.Closed:

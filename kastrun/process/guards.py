@@ -50,6 +50,11 @@ class Guard:
         return None
 
     @property
+    def born(self) -> bool:
+        """Whether it has said its name: until then it may never have been."""
+        return self._pid is not None
+
+    @property
     def pid(self) -> int:
         """The warden's own pid; waits for it where it has only been asked for. Raises wire.Closed."""
         if self._pid is None:
@@ -72,6 +77,7 @@ class Guards:
         self._process: subprocess.Popen[bytes] | None = None
         self._idle: list[Guard] = []
         self._all: set[Guard] = set()
+        self._hang_up = select.poll()
 
     def start(self) -> socket.socket:
         """The launcher's socket; the launcher is started where it is not there yet. Raises OSError."""
@@ -89,6 +95,7 @@ class Guards:
                 cwd="/",
                 env={"LC_ALL": "C.UTF-8"},
             )
+        self._hang_up.register(self._launcher, select.POLLHUP)
         _raise_descriptor_limit()
         return self._launcher
 
@@ -96,7 +103,10 @@ class Guards:
         """An idle warden, or a new one; nothing is waited for.
 
         Raises wire.Closed where the launcher is gone, OSError where it cannot be started.
+        Without the launcher no idle one is given out either: nobody would bury what it leaves.
         """
+        if self.launcher_lost():
+            raise wire.Closed
         if self._idle:
             return self._idle.pop()
         launcher = self.start()
@@ -110,6 +120,10 @@ class Guards:
         guard = Guard(ours)
         self._all.add(guard)
         return guard
+
+    def launcher_lost(self) -> bool:
+        """Whether there was a launcher, and it is gone."""
+        return bool(self._hang_up.poll(0))
 
     def give_back(self, guard: Guard) -> None:
         """Its child is gone: it may have another."""

@@ -201,9 +201,11 @@ class _Run:
             counts[outcome.status] = counts.get(outcome.status, 0) + outcome.count
         ended_at = self.clock.stamp(self.clock.now())
         cover = coverage(self.tally)
-        cause: Literal["signal", "run_timeout"] | None = None
+        cause: Literal["signal", "run_timeout", "launcher_lost"] | None = None
         if self.control.stopping:
             cause = "signal"
+        elif self.control.launcher_lost:
+            cause = "launcher_lost"
         elif cover.not_run or cover.cancelled > sum(self.control.given_up.values()):
             cause = "run_timeout"  # nothing else ends a run before its jobs
         status: Literal["interrupted", "complete"] = "interrupted" if cause else "complete"

@@ -6,6 +6,8 @@ Pure: the caller says what no count can show (an interrupt, a crash, a dead jour
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from kastrun.model import SEVERITIES
@@ -63,6 +65,12 @@ class ExitCode(Struct, frozen=True):
 
     code: int
     why: str
+
+
+_CUT_OFF: Final = {
+    "run_timeout": "reached its run_timeout and ",
+    "launcher_lost": "lost its launcher, the process that starts plugins (killed?), and ",
+}
 
 
 def coverage(tally: Tally) -> Coverage:
@@ -129,9 +137,9 @@ def exit_code(
     if count := reached(tally, fail_on):
         return ExitCode(1, _why_reached(tally, count, fail_on, cover))
     if not cover.complete:
-        late = "reached its run_timeout and " if tally.end and tally.end.cause == "run_timeout" else ""
+        cut = _CUT_OFF.get(tally.end.cause or "", "") if tally.end else ""
         return ExitCode(
-            3, f"the run {late}is incomplete ({_missing(cover)}), so what it did not find proves nothing"
+            3, f"the run {cut}is incomplete ({_missing(cover)}), so what it did not find proves nothing"
         )
     return ExitCode(0, _why_clean(cover, fail_on))
 

@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import socket
+from contextlib import suppress
 from typing import Final
 
 from kastrun.warden import tree, wire
@@ -54,12 +55,16 @@ def _serve(kastrun: socket.socket, wardens: set[int]) -> None:
                 _, fds = wire.receive(kastrun)
             except wire.Closed:
                 return
-            wardens.add(_warden(kastrun, fds[0]))
-            os.close(fds[0])
+            with socket.socket(fileno=fds[0]) as control:
+                try:
+                    wardens.add(_warden(kastrun, control))
+                except OSError as error:  # too many processes: as if the job's own could not be started
+                    with suppress(wire.Closed):
+                        wire.send(control, ("not", error.errno or 0, error.strerror or str(error)))
 
 
-def _warden(kastrun: socket.socket, fd: int) -> int:
-    """A new warden that hears on `fd`; its pid."""
+def _warden(kastrun: socket.socket, control: socket.socket) -> int:
+    """A new warden that hears on `control`; its pid. Raises OSError."""
     pid = os.fork()
     if pid:
         return pid
@@ -68,8 +73,7 @@ def _warden(kastrun: socket.socket, fd: int) -> int:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         kastrun.close()
-        with socket.socket(fileno=fd) as control:
-            guard(control)
+        guard(control)
         code = 0
     finally:
         os._exit(code)

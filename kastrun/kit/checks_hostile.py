@@ -54,6 +54,10 @@ def _judge_silent(evidence: Evidence) -> Verdict:
     return _judge_dead(evidence.tried["silent"])
 
 
+def _judge_hole(evidence: Evidence) -> Verdict:
+    return _judge_dead(evidence.tried["hole"])
+
+
 def _judge_dead(tried: Tried) -> Verdict:
     """`error` of kind target, or a success that explains itself."""
     ended = tried.ended
@@ -111,9 +115,19 @@ CHECKS: Final = (
         id="silent-target",
         title="a target that accepts and says nothing is an error or explained",
         rule="protocol §3, done; §4 rule 9",
-        why="A black hole must cost bounded time, and must not read as clean.",
+        why="What takes connections and never speaks must cost bounded time, and must not read as clean.",
         mend=_DEAD_MEND,
         judge=_judge_silent,
         scenes=("silent",),
+    ),
+    Check(
+        id="black-hole",
+        title="a target that answers no connection is an error or explained",
+        rule="protocol §3, done; §4 rule 9",
+        why="Firewalls drop more often than they refuse. A connection without a time limit of its own "
+        "waits minutes for each such target; a limit for reading does not bound it.",
+        mend=_DEAD_MEND,
+        judge=_judge_hole,
+        scenes=("hole",),
     ),
 )

@@ -1,4 +1,4 @@
-"""The servers that the kit starts: ordinary, slow, silent, hostile, and a port that refuses.
+"""The servers that the kit starts: ordinary, slow, silent, hostile, a port that refuses, a black hole.
 
 Loopback only: 127.0.0.1, and ::1 where there is one, on the same port. No server trusts its
 client to be HTTP: whoever says nothing is answered after a second all the same.
@@ -6,9 +6,10 @@ client to be HTTP: whoever says nothing is answered after a second all the same.
 
 from __future__ import annotations
 
+import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from errno import EADDRINUSE
 from functools import partial
@@ -49,6 +50,7 @@ class Servers:
     hostile: int
     nul: int
     refused: int
+    hole: int
     tls: int
     ca_file: str
     reached: trio.Event
@@ -60,7 +62,7 @@ async def servers() -> AsyncIterator[Servers]:
     reached = trio.Event()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(_CERTIFICATES / "hardened.pem")
-    with trio.socket.socket() as closed:
+    with trio.socket.socket() as closed, _black_hole() as hole:
         await closed.bind(("127.0.0.1", 0))  # bound, so that nobody else takes it, and never listening
         async with trio.open_nursery() as nursery:
             start = partial(_start, nursery)
@@ -72,11 +74,22 @@ async def servers() -> AsyncIterator[Servers]:
                 hostile=await start(_hostile),
                 nul=await start(partial(_hostile, nul=True)),
                 refused=closed.getsockname()[1],
+                hole=hole,
                 tls=await start(partial(_over_tls, context)),
                 ca_file=str(_CERTIFICATES / "ca.pem"),
                 reached=reached,
             )
             nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def _black_hole() -> Iterator[int]:
+    """A port whose queue is full: connections to it are dropped unanswered, as by many a firewall."""
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen(0)
+        with socket.create_connection(door.getsockname()):
+            yield door.getsockname()[1]
 
 
 async def _start(nursery: trio.Nursery, handler: Handler) -> int:

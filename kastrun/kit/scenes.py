@@ -169,6 +169,10 @@ def _silent(stage: Stage) -> Trials:
     return _served(stage, stage.servers.silent)
 
 
+def _hole(stage: Stage) -> Trials:
+    return _served(stage, stage.servers.hole)
+
+
 def _held(stage: Stage) -> Trials:
     """Against a server that keeps it waiting, where there is one; else as it is."""
     trials = _served(stage, stage.servers.held)
@@ -254,6 +258,7 @@ SCENES: Final[Mapping[str, Callable[[Stage], Trials]]] = {
     "hostile": _hostile,
     "refused": _refused,
     "silent": _silent,
+    "hole": _hole,
     "held": _held,
     "unknown": _unknown,
     "bulk": _bulk,

@@ -275,18 +275,21 @@ async def test_without_its_launcher_no_warden_has_another_child(family: Family) 
     await dead(launcher)
     with pytest.raises(LauncherLost):
         start(family, "")
+    family.close()
+    await dead(warden)
 
 
 async def test_a_launcher_killed_before_it_made_the_warden_is_told_from_a_lost_warden(family: Family) -> None:
     child = start(family, "print(os.getppid(), flush=True); sys.stdin.read(); time.sleep(600)")
-    launcher = above(int(await until(child, Stream.OUT)))
-    os.kill(launcher, signal.SIGSTOP)
+    warden = int(await until(child, Stream.OUT))
+    os.kill(launcher := above(warden), signal.SIGSTOP)
     other = start(family, "")
     os.kill(launcher, signal.SIGKILL)
     with pytest.raises(LauncherLost):
         await ended(other)
-    child.close()
     other.close()
+    child.close()
+    await dead(warden)
 
 
 def test_a_warden_that_cannot_be_forked_costs_its_job_and_not_the_launcher() -> None:

@@ -102,6 +102,7 @@ def test_each_target_is_a_job_and_one_that_fails_is_3() -> None:
 def test_nothing_paints_the_terminal() -> None:
     for flags in ([], ["--trace"]):
         done = run(ZOO / "paints", "127.0.0.1", *flags)
+        assert "red" in done.stdout
         assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(done.stdout + done.stderr)
 
 

@@ -24,3 +24,4 @@ async def test_a_shipped_plugin_passes_the_quick_checks(folder: Path, nothing_le
         pytest.skip(programs.absent(missing[0]))
     report = await examine(folder, only=QUICK)
     assert {r.check.id: r.verdict for r in report.results if r.verdict.outcome in {"fail", "warn"}} == {}
+    assert {r.check.id for r in report.results} == set(QUICK)

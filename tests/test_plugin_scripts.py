@@ -228,7 +228,8 @@ def test_headers_are_not_sent_on_in_clear(look: Look, authority: Authority) -> N
         away = page("", f"Location: http://127.0.0.1:{port}/", status="302 Found")
         with serve(answering(away, secure), server_context(authority.issue().chain)) as start:
             look(start, scheme="https", headers={"X-Key": "s3cret"}, ca_file=str(authority.ca_file))
-    assert b"s3cret" in secure[0] and not any(b"s3cret" in head for head in clear)
+    assert b"s3cret" in secure[0]
+    assert clear and not any(b"s3cret" in head for head in clear)
 
 
 def test_a_missing_ca_file_is_the_users_to_change(look: Look) -> None:
@@ -241,7 +242,7 @@ def test_http_goes_through_the_proxy(look: Look) -> None:
     seen: list[bytes] = []
     with serve(answering(page("x"), seen)) as proxy, closed_port() as port:
         told = look(port, proxy=f"http://user:pass@127.0.0.1:{proxy}")
-    assert told.done["status"] == "ok"
+    assert told.done["status"] == "ok" and len(seen) == 2
     assert all(head.startswith(f"GET http://127.0.0.1:{port}/ HTTP/1.1".encode()) for head in seen)
     assert all(b"Proxy-Authorization: Basic dXNlcjpwYXNz\r\n" in head for head in seen)
 

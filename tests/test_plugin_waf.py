@@ -111,7 +111,7 @@ def test_headers_go_to_trusted_hosts_only(look: Look, tmp_path: Path, trusted: b
         more = {"ca_file": str(running.ca_file)} if trusted else {}
         told = look(running.port, scheme="https", headers={"X-Key": "s3cret"}, **more)
     assert told.done["status"] == "ok"
-    assert [b"s3cret" in head for head in running.seen] == [trusted] * len(running.seen)
+    assert {b"s3cret" in head for head in running.seen} == {trusted}
     warned = "the certificate is not trusted: http.headers are not sent"
     assert (warned in [log["message"] for log in told.of("log")]) == (not trusted)
 

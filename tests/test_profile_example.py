@@ -75,6 +75,7 @@ def table_of(line: str) -> list[str]:
 def test_every_example_in_the_schemas_is_good() -> None:
     for kind in ("profile", "plugin"):
         schema = resources.schema(kind)
+        assert list(with_examples(schema))
         for inner in with_examples(schema):
             validator = Draft202012Validator({**schema, "properties": {"it": inner}, "required": []})
             for example in inner["examples"]:

@@ -82,6 +82,7 @@ def test_the_types_are_those_of_the_schema() -> None:
 
 @pytest.mark.parametrize("name", [*TYPES, "custom"])
 def test_its_own_examples_are_good(name: str) -> None:
+    assert SCHEMA["$defs"][name]["examples"]
     for example in SCHEMA["$defs"][name]["examples"]:
         schema.validate(example)
         assert taken(example)

@@ -164,6 +164,7 @@ def test_the_page_has_nothing_of_a_targets_in_it_but_text(ran: Ran) -> None:
     page = Page(content(ran, "html"))
     assert (page.tags["script"], page.tags["img"], page.tags["link"], page.tags["iframe"]) == (1, 0, 0, 0)
     assert page.handlers == []
+    assert page.links
     assert all(link.startswith(("https://", "http://", "#", "artifacts/")) for link in page.links)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import zoo_runs
@@ -34,7 +35,7 @@ def killed_half_way(tmp_path: Path, number: int) -> zoo_runs.Path:
     journal = tmp_path / "out" / "journal.jsonl"
     while not journal.exists() or journal.read_bytes().count(b'"type":"start"') < 2:
         assert process.poll() is None
-        os.sched_yield()
+        time.sleep(0.001)
     os.kill(process.pid, number)
     process.wait(timeout=30)
     (gate / "open").touch()

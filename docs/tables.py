@@ -75,7 +75,7 @@ def _cell(text: str) -> str:
 
 def _rows(root: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     tables = [("", root)]
-    tables += [(f"{name}.", root["$defs"][name]) for name in ("limits", "http", "output")]
+    tables += [(f"{name}.", root["$defs"][name]) for name in ("limits", "http", "output", "notify")]
     tables += [("plugins.NAME.", root["$defs"]["choice"])]
     for prefix, table in tables:
         for name, schema in table["properties"].items():
@@ -94,7 +94,10 @@ def _value(schema: dict[str, Any]) -> str:
     if schema.get("pattern", "").endswith("/[smh]$"):
         return "rate"
     if "anyOf" in schema:
-        return "duration"
+        first, second = schema["anyOf"]
+        if second.get("type") == "number":
+            return "duration"
+        return f"{_value(first)} or table"
     return _TYPES[schema["type"]]
 
 

@@ -130,6 +130,19 @@ class RunEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
     cause: Literal["signal", "run_timeout", "launcher_lost"] | None = None
 
 
+AdaptCause = Literal["memory", "cpu", "timeouts", "room", "slow_down", "unreachable", "answers"]
+
+
+class Adapted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="adapt"):
+    """The run adapted itself: to so many `workers`, or to `pause_s` between two starts against `host`."""
+
+    at: str
+    cause: AdaptCause
+    workers: int | None
+    host: str | None
+    pause_s: float | None
+
+
 class Progress(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="progress"):
     """How far a running job says it is. Live only: never journaled."""
 
@@ -137,6 +150,7 @@ class Progress(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
     done: int | None = None
     total: int | None = None
     message: str | None = None
+    slow_down: bool = False
 
 
 Fact = RunStarted | JobStarted | JobRetried | JobEnded | RunEnded | Progress

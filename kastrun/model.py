@@ -192,6 +192,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     name: str
     mode: Mode
     max_workers: int
+    min_workers: int | None = None
     fail_on: Literal["none"] | Severity
     targets: tuple[TargetEntry, ...]
     targets_from: tuple[str, ...]

@@ -36,7 +36,7 @@ def test_a_wrong_type(room: Room) -> None:
         error: scan.toml:2:15
           |
         2 | max_workers = "5"
-          |               ^^^ expected a whole number, found "5"
+          |               ^^^ expected a whole number from 1 to 1024, or { min = 2, max = 32 }, found "5"
     """)
 
 

@@ -18,7 +18,7 @@ from kastrun import files, manifest, resources
 from kastrun.bundle import bundle
 from kastrun.engine.clock import Clock
 from kastrun.engine.witness import Witness
-from kastrun.facts import JobEnded, JobRetried, JobStarted, LeftOut, RunEnded, RunStarted, Void
+from kastrun.facts import Adapted, JobEnded, JobRetried, JobStarted, LeftOut, RunEnded, RunStarted, Void
 from kastrun.journal import reader
 from kastrun.launch import Station
 from kastrun.model import (
@@ -54,6 +54,7 @@ EVENTS = {
     "retry": JobRetried,
     "result": JobEnded,
     "void": Void,
+    "adapt": Adapted,
     "end": RunEnded,
 }
 PARTS: dict[str, tuple[type[msgspec.Struct], Any]] = {

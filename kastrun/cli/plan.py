@@ -53,7 +53,9 @@ def _as_text(
     intent: Intent, selection: Selection, readiness: dict[str, Readiness], left_out: list[LeftOut]
 ) -> Iterator[str]:
     profile = intent.profile
-    yield f"{profile.name}: mode {profile.mode}, {profile.max_workers} at once, fail_on {profile.fail_on}\n"
+    least = "" if profile.min_workers is None else f"{profile.min_workers} to "
+    at_once = f"{least}{profile.max_workers} at once"
+    yield f"{profile.name}: mode {profile.mode}, {at_once}, fail_on {profile.fail_on}\n"
     if paced := _paced(profile):
         yield f"at most {', '.join(paced)}\n"
     if profile.window is not None:
@@ -124,6 +126,7 @@ def _as_json(
     head: JsonObject = {
         "name": profile.name,
         "mode": profile.mode,
+        "min_workers": profile.min_workers,
         "max_workers": profile.max_workers,
         "fail_on": profile.fail_on,
         "window": profile.window,

@@ -7,6 +7,7 @@ child is started and killed is `process`'s.
 
 from kastrun.engine.batch import Batch, Emit
 from kastrun.engine.control import Control
+from kastrun.engine.levers import Levers
 from kastrun.engine.run import Engine
 
-__all__ = ["Batch", "Control", "Emit", "Engine"]
+__all__ = ["Batch", "Control", "Emit", "Engine", "Levers"]

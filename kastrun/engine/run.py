@@ -19,6 +19,7 @@ import trio
 from kastrun.engine.batch import Batch, Emit
 from kastrun.engine.clock import Clock
 from kastrun.engine.control import Control
+from kastrun.engine.levers import Levers
 from kastrun.engine.life import Life
 from kastrun.engine.turn import Turn
 from kastrun.engine.worker import Allowed, Worker
@@ -40,6 +41,7 @@ class Engine:
     `stations` has each job's plugin; `allowed` looks at the scope just before a start and
     returns why not; `sink` takes batches in order (and raises JournalError when it cannot
     go on); `folder` is the run folder; `caps` what the profile allows beside `max_workers`;
+    `levers` move that while the run goes on;
     `timeout_s` the run's own limit; `failed` are jobs that an earlier start of the run has
     seen fail (id to plugin). A passing error is tried again until there were `attempts`;
     `dice` spread the waits in between. `life` makes a process's life: a watched one where somebody
@@ -60,6 +62,7 @@ class Engine:
     caps: Caps = UNCAPPED
     attempts: int = 1
     dice: Callable[[], float] = random
+    levers: Levers | None = None
     failed: Mapping[str, str] = field(default_factory=dict)
     life: Callable[..., Life] = Life
     places: Places = field(default_factory=Places)
@@ -75,7 +78,10 @@ class Engine:
 
     async def _run_jobs(self, emit: Emit) -> None:
         queue = ReadyQueue(iter(self.jobs), caps=self.caps, clock=self.clock.now, failed=self.failed)
-        shift = _Shift(self._worker(emit), queue, trio.CapacityLimiter(self.max_workers), self.control)
+        tokens = trio.CapacityLimiter(self.max_workers)
+        shift = _Shift(self._worker(emit), queue, tokens, self.control)
+        if self.levers is not None:
+            self.levers.attach(tokens, queue, shift.look_again)
         async with trio.open_nursery() as tasks:
             self.control.attach(tasks.cancel_scope)
             if self.timeout_s is not None:
@@ -135,6 +141,10 @@ class _Shift:
         """The run was stopped: what waits to be tried once more does not wait any longer."""
         self._stopped = True
         self._worker.give_up(self._queue.give_up())
+
+    def look_again(self) -> None:
+        """What may start has changed though nothing ended."""
+        self._turn.nudge()
 
     async def _work(self, taken: Taken) -> None:
         queue = self._queue

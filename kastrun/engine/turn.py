@@ -22,6 +22,10 @@ class Turn:
     def ended(self) -> None:
         """One has ended; whoever waits is woken."""
         self.running -= 1
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Whoever waits is woken, though none has ended."""
         self._event.set()
         self._event = trio.Event()
 

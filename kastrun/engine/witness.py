@@ -172,4 +172,5 @@ def _progress(job: str, message: messages.Progress) -> Progress:
         done=int(done) if isinstance(done, int | float) else None,
         total=int(total) if isinstance(total, int | float) else None,
         message=message.message or None,
+        slow_down=message.slow_down is True,
     )

@@ -82,10 +82,12 @@ class _Reading:
         headers = read_headers(filled["http"]["headers"], notes, self.around)
         document = self._document([each.raw for each in chosen], choices)
         http = filled["http"]
+        least, most = self._workers()
         return Profile(
             name=filled["name"],
             mode=filled["mode"],
-            max_workers=int(filled["max_workers"]),
+            max_workers=most,
+            min_workers=least,
             fail_on=filled["fail_on"],
             targets=tuple(each.entry for each in chosen),
             targets_from=self._texts("targets_from"),
@@ -111,6 +113,16 @@ class _Reading:
             source=source,
             notify=read_notify(filled["notify"], notes, self.around),
         )
+
+    def _workers(self) -> tuple[int | None, int]:
+        """The least, where they adapt, and the most."""
+        given = self.filled["max_workers"]
+        if not isinstance(given, dict):
+            return None, int(given)
+        least, most = int(given.get("min", 1)), int(given.get("max", 1))
+        if least > most:
+            self.notes.add(("max_workers", "min"), "out_of_range", f"min is {least}, and max only {most}")
+        return least, most
 
     def _window(self) -> str | None:
         text: str | None = self.filled["limits"].get("window")

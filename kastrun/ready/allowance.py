@@ -50,6 +50,8 @@ class Allowance:
         self._due = -inf
         self._due_by_host: dict[str, float] = {}
         self._kept = _KEPT
+        self._spaces: dict[str, float] = {}
+        self._held: dict[str, float] = {}
 
     def opens(self) -> float:
         """For any job at all."""
@@ -65,7 +67,17 @@ class Allowance:
         most = self._caps.per_host
         if most is not None and self._by_host.get(host, 0) >= most:
             return inf
-        return _opens(self._caps.per_host_rate, self._due_by_host.get(host, -inf))
+        opens = _opens(self._caps.per_host_rate, self._due_by_host.get(host, -inf))
+        return max(opens, self._held.get(host, -inf)) if self._held else opens
+
+    def space(self, host: str, seconds: float) -> None:
+        """From now on so many seconds lie between two starts against `host`, the first of them begin now."""
+        if seconds:
+            self._spaces[host] = seconds
+            self._held[host] = self._clock() + seconds
+        else:
+            self._spaces.pop(host, None)
+            self._held.pop(host, None)
 
     def reserve(self, host: str) -> None:
         """One more job of the process that is about to start is against this host."""
@@ -79,6 +91,9 @@ class Allowance:
         """
         self._by_plugin[plugin] = self._by_plugin.get(plugin, 0) + 1
         now = self._clock()
+        for host in hosts if self._spaces else ():
+            if host in self._spaces:
+                self._held[host] = now + self._spaces[host]
         if (rate := self._caps.rate) is not None:
             self._due = max(self._due, now) + len(hosts) / rate.per_s
         if (rate := self._caps.per_host_rate) is not None:

@@ -124,6 +124,11 @@ class Lanes:
         for host in taken.hosts:
             self._wake(host)
 
+    def space(self, host: str, seconds: float) -> None:
+        """See `Allowance.space`; what slept for longer than that is woken."""
+        self._allowance.space(host, seconds)
+        self._wake(host)
+
     def _best(self, now: float) -> _Row | None:
         """The row with the smallest front, of those that may start one more process."""
         if self._allowance.opens() > now:

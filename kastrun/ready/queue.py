@@ -74,6 +74,10 @@ class ReadyQueue:
         """After a `take` that gave None: when it may give more though nothing ends (`inf`: never)."""
         return min(self._lanes.opens(), self._again[0][0] if self._again else inf)
 
+    def space(self, host: str, seconds: float) -> None:
+        """So many seconds from now, and then between two starts, nothing starts against `host`."""
+        self._lanes.space(host, seconds)
+
     def freed(self, taken: Taken) -> None:
         """The process of `taken` is gone."""
         self._lanes.freed(taken)

@@ -30,6 +30,7 @@ from kastrun.scan.resume import Resume, keep_assets, read_back, take_back
 from kastrun.scan.reuse import Since, take_over
 from kastrun.scan.sinks import Sinks, fact_line
 from kastrun.scan.stations import Gate, stations
+from kastrun.scan.steering import Steering
 from kastrun.tally import ExitCode, Tally, coverage, exit_code
 from kastrun.terminal import Screen
 from kastrun.terminal.hand import Hand
@@ -134,7 +135,10 @@ class _Run:
                     )
                 if any(chosen.plugin.consumes for chosen in prepared.selection.chosen):
                     keep_assets(self.earlier, self.inputs)
-                self.failure = await self._engine(prepared, sinks).run() or self.failure
+                steering = self._steering(sinks)
+                if steering is not None:
+                    beside.start_soon(steering.steer)
+                self.failure = await self._engine(prepared, sinks, steering).run() or self.failure
                 if self.failure is None:
                     sinks(fact_line(self._over()))
                 beside.cancel_scope.cancel()
@@ -154,16 +158,26 @@ class _Run:
         )
         return Ended(tally=self.tally, exit=exit_, folder=self.folder, history=self.intent.history)
 
-    def _engine(self, prepared: Prepared, sinks: Sinks) -> Engine:
+    def _steering(self, sinks: Sinks) -> Steering | None:
+        """What adapts the workers, where the profile wants that."""
+        profile = self.intent.profile
+        if profile.min_workers is None:
+            return None
+        steering = Steering(profile.min_workers, profile.max_workers, self.clock, sinks)
+        sinks.hears = steering.hear
+        return steering
+
+    def _engine(self, prepared: Prepared, sinks: Sinks, steering: Steering | None) -> Engine:
         intent, finished = self.intent, self.earlier.finished
         items = jobs_of(intent, prepared.selection)
         return Engine(
             jobs=(item for item in items if isinstance(item, Job) and item.id not in finished),
             stations=stations(intent, prepared),
-            allowed=Gate(intent, Names(), self._opening()).look,
+            allowed=Gate(intent, Names(), self._opening(), steering).look,
             sink=sinks,
             folder=str(self.folder),
-            max_workers=intent.profile.max_workers,
+            max_workers=steering.workers.count if steering else intent.profile.max_workers,
+            levers=steering.levers if steering else None,
             timeout_s=intent.profile.run_timeout_s,
             clock=self.clock,
             control=self.control,

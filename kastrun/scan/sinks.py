@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Literal
 
 import msgspec
 
 from kastrun.engine import Batch
-from kastrun.facts import RunEnded, RunStarted, Void
+from kastrun.facts import Fact, RunEnded, RunStarted, Void
 from kastrun.journal import Journal
 from kastrun.model import Job
 from kastrun.protocol import messages
@@ -26,6 +26,8 @@ class Sinks:
 
     def __init__(self, journal: Journal, tally: Tally, screen: Screen) -> None:
         self._journal, self._tally, self._screen = journal, tally, screen
+        self.hears: Callable[[Fact], None] | None = None
+        """Who else hears of facts, once they are in the tally."""
 
     def __call__(self, batch: Batch) -> None:
         if batch.lines:
@@ -34,6 +36,8 @@ class Sinks:
             self._tell(job, said)
         for fact in batch.facts:
             self._tally.apply(fact)
+            if self.hears is not None:
+                self.hears(fact)
 
     def _tell(self, job: Job, said: Sequence[messages.Message]) -> None:
         """Records by the ten thousand: what counts the same is counted at once."""

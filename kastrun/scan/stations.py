@@ -11,6 +11,7 @@ from kastrun.model import Job
 from kastrun.names import Names
 from kastrun.scan.opening import Opening
 from kastrun.scan.prepare import Prepared
+from kastrun.scan.steering import Steering
 from kastrun.targets.addresses import is_address
 
 
@@ -31,14 +32,19 @@ def stations(intent: Intent, prepared: Prepared) -> dict[str, Station]:
 class Gate:
     """The last look before a job starts: is it the time, and to what does its name resolve?"""
 
-    def __init__(self, intent: Intent, names: Names, opening: Opening) -> None:
+    def __init__(
+        self, intent: Intent, names: Names, opening: Opening, steering: Steering | None = None
+    ) -> None:
         self._scope = intent.scope
         self._names = names
         self._opening = opening
+        self._steering = steering
 
     async def look(self, job: Job) -> Cause | None:
         """Why it must not start, if anything speaks against it; it waits for the profile's window."""
         await self._opening.wait()
+        if self._steering is not None:
+            self._steering.note(job)
         host = job.target.host
         if host is None:
             return None

@@ -143,6 +143,12 @@ def test_by_default_it_is_among_the_examples_and_nothing_is_written_over(teller:
     assert (tested.returncode, "not ok" in tested.stdout) == (0, False)
 
 
+def test_a_place_that_cannot_be_written_to_is_said_before_anything_runs() -> None:
+    done = plugins("record", ZOO / "ok-sh", "127.0.0.1", "-o", "/proc/nowhere/case")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the recording cannot be written to /proc/nowhere: " in done.stderr
+
+
 def test_in_step_with_time(tmp_path: Path) -> None:
     assert plugins("record", ZOO / "naps", "127.0.0.1", "-o", tmp_path / "case").returncode == 0
     end = json.loads((tmp_path / "case.end.json").read_text())

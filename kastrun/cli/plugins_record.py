@@ -72,7 +72,19 @@ def _new_case(plugin: Plugin, target: Target, output: str | None) -> Case:
     taken = [path for path in (case.job, case.out, case.end, case.beside(".artifacts")) if path.exists()]
     if taken:
         raise UsageError(f"{taken[0]} is there already", hint="remove it, or name another with --output")
-    return case
+    try:  # before anything runs: a job may take hours
+        case.job.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=case.job.parent):
+            return case
+    except OSError as error:
+        raise _unwritable(case, error) from error
+
+
+def _unwritable(case: Case, error: OSError) -> UsageError:
+    return UsageError(
+        f"the recording cannot be written to {case.job.parent}: {error.strerror}",
+        hint="name another place with --output",
+    )
 
 
 async def _record(trial: Trial, case: Case, redactor: Redactor, options: argparse.Namespace) -> int:
@@ -99,14 +111,10 @@ async def _record(trial: Trial, case: Case, redactor: Redactor, options: argpars
 def _move(draft: Case, case: Case) -> None:
     """Put a whole recording in its place. Raises UsageError."""
     try:
-        case.job.parent.mkdir(parents=True, exist_ok=True)
         for path in sorted(draft.job.parent.iterdir()):
             shutil.move(path, case.job.parent)
     except OSError as error:
-        raise UsageError(
-            f"the recording cannot be written to {case.job.parent}: {error.strerror}",
-            hint="name another place with --output",
-        ) from error
+        raise _unwritable(case, error) from error
 
 
 def _tell_recorded(tried: Tried, case: Case, lost: list[str], redactor: Redactor, *, as_json: bool) -> int:

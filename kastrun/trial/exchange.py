@@ -242,5 +242,5 @@ def _chunks(ending: Ending, streams: dict[str, bytes]) -> Iterator[Chunk]:
 def restore_artifacts(case: Case, folder: str) -> None:
     """Put what the job had handed over into `folder` again. Raises OSError."""
     kept = case.beside(".artifacts")
-    if kept.is_dir():
+    if kept.is_dir() and not kept.is_symlink():
         shutil.copytree(kept, folder, symlinks=True, dirs_exist_ok=True)

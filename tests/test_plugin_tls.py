@@ -155,8 +155,8 @@ def test_a_server_without_a_certificate(run: Run, chain: Path, engine: str) -> N
         assert told.of("asset") == []
         assert told.done["status"] == "ok"
     else:
-        assert told.done["status"] in {"ok", "partial"}
-        assert told.rules == ["cipher.anonymous"] or told.done["status"] == "partial"
+        assert (told.rules, told.done["status"]) == ([], "partial")  # it gives up, and nobody says clean
+        assert "sslyze could not connect" in told.done["message"]
 
 
 def test_an_unknown_ca_is_untrusted(run: Run, chain: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

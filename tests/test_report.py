@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -246,13 +247,25 @@ def test_a_retried_job_counts_only_what_its_last_attempt_found(ran: Ran, tmp_pat
         (["nowhere"], 2, "is no run"),
         (["out", "--format", "pdf"], 2, "there is no format 'pdf'"),
         (["out", "--format", "html,csv", "-o", "x"], 2, "--output names one file"),
-        (["out", "--format", "csv", "-o", "no/such/folder"], 5, "cannot be written"),
+        (["out", "--format", "csv", "-o", "no/such/folder"], 2, "its folder is not there"),
+        (["out", "-o", "out/journal.jsonl/x"], 2, "its folder is not there"),
+        (["out", "-o", "out"], 2, "out is a folder"),
+        (["out", "-o", ""], 2, ". is a folder"),
     ],
 )
 def test_bad_use_is_told(ran: Ran, arguments: list[str], code: int, said: str) -> None:
     done = kastrun(ran.folder.parent, "report", *arguments)
     assert done.returncode == code
     assert said in done.stderr
+
+
+def test_a_report_goes_into_a_pipe_and_does_not_take_its_place(ran: Ran, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as reader:
+        done = kastrun(ran.folder.parent, "report", "out", "--format", "jsonl", "-o", pipe)
+        assert (done.returncode, reader.read()) == (0, content(ran, "jsonl"))
+    assert pipe.is_fifo()
 
 
 def test_a_profile_with_an_unknown_format_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,11 +29,27 @@ def serve(options: argparse.Namespace) -> int:
         )
     pieces = FORMATS[formats[0]].chunks(view(folder))
     if options.output == "-":
-        for piece in pieces:
-            sys.stdout.buffer.write(piece)
-        return 0
-    record.write(Path(options.output), pieces)
+        sys.stdout.buffer.writelines(pieces)
+    else:
+        _write_to(options.output, pieces)
     return 0
+
+
+def _write_to(text: str, pieces: Iterable[bytes]) -> None:
+    """Into a file that the user named. Raises UsageError where the name is to blame."""
+    hint = "name a file in a folder that is there, or - for standard output"
+    path = Path(text)
+    if os.path.isdir(path) or not os.path.isdir(path.parent):  # Path.is_dir raises EACCES
+        what = "is a folder" if os.path.isdir(path) else "cannot be made: its folder is not there"
+        raise UsageError(f"{text or '.'} {what}", hint=hint)
+    if not path.exists() or path.is_file():
+        record.write(path, pieces)
+        return
+    try:
+        with path.open("wb") as file:  # a pipe or a device, which no file may be put in the place of
+            file.writelines(pieces)
+    except OSError as error:
+        raise UsageError(f"{text} cannot be written: {error.strerror}", hint=hint) from error
 
 
 def named(given: Iterable[str]) -> list[str]:

@@ -6,10 +6,13 @@ a file. The summary is a fold of the journal, the same whenever it is made.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from kastrun.errors import JournalError
 from kastrun.facts import JobEnded
@@ -24,6 +27,7 @@ from kastrun.tally import ExitCode, Tally
 JOURNAL = "journal.jsonl"
 PROFILE = "profile.toml"
 SUMMARY = "run.json"
+_FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 def digest(profile: Profile) -> str:
@@ -58,12 +62,14 @@ def write(path: Path, chunks: Iterable[bytes]) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
+        mend = "make room" if error.errno in _FULL else f"see to it that you may write in {path.parent}"
         raise JournalError(
             f"{path} cannot be written: {error.strerror}",
-            hint="make room, then try again; what a journal holds is safe",
+            hint=f"{mend}, then try again; what a journal holds is safe",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where it could not be made there is nothing to remove
+            temporary.unlink(missing_ok=True)
 
 
 def reports(folder: Path) -> list[Path]:

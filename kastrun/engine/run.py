@@ -136,9 +136,10 @@ class _Shift:
                     await turn.next_end()
             else:
                 return
+        self.give_up()
 
     def give_up(self) -> None:
-        """The run was stopped: what waits to be tried once more does not wait any longer."""
+        """The run was stopped, or can start nothing: what waits to be tried once more waits no longer."""
         self._stopped = True
         self._worker.give_up(self._queue.give_up())
 

@@ -7,7 +7,6 @@ import os
 import socket
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import offspring
@@ -64,10 +63,12 @@ async def test_what_kastrun_cannot_take_in_time_is_no_silence_of_the_plugin(tmp_
     )
     batches: list[Batch] = []
 
+    clock = Delayed()
+
     def slow(batch: Batch) -> None:
         batches.append(batch)
         if len(batches) in {2, 3}:  # a disk that sleeps longer than `idle_s`
-            time.sleep(1.2)
+            clock.delay += 2 * plugin.limits.idle_s
 
     (tmp_path / "work").mkdir()
     with Family() as family:
@@ -79,7 +80,7 @@ async def test_what_kastrun_cannot_take_in_time_is_no_silence_of_the_plugin(tmp_
             folder=str(tmp_path),
             max_workers=1,
             timeout_s=None,
-            clock=Clock(),
+            clock=clock,
             control=Control(),
             family=family,
             inputs=Inputs(str(tmp_path)),
@@ -87,6 +88,15 @@ async def test_what_kastrun_cannot_take_in_time_is_no_silence_of_the_plugin(tmp_
     (ended,) = [fact for batch in batches for fact in batch.facts if isinstance(fact, JobEnded)]
     assert (ended.status, ended.reason, ended.counts.asset) == ("ok", None, 20_000)
     assert len(batches) > 4
+
+
+class Delayed(Clock):
+    """On which time passes while nothing is done."""
+
+    delay = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.delay
 
 
 async def always(job: Job) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("start_up", "jobs", "makespan", "records", "memory", "resume", "idle")
+BENCHMARKS = ("start_up", "jobs", "makespan", "schedule", "records", "memory", "resume", "idle")
 
 
 def main() -> None:

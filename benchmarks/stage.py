@@ -140,6 +140,13 @@ def timed(command: Sequence[str | Path], folder: Path) -> Ran:
     return Ran(took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
+def output(command: Sequence[str | Path]) -> str:
+    """What a command prints. Raises CalledProcessError where it fails."""
+    return subprocess.run(
+        command, env=environment(), stdout=subprocess.PIPE, encoding="utf-8", check=True
+    ).stdout
+
+
 def shell(script: str, folder: Path) -> Ran:
     """A pipeline of the shell."""
     return timed(["sh", "-c", script], folder)

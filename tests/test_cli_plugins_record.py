@@ -147,6 +147,8 @@ def test_a_place_that_cannot_be_written_to_is_said_before_anything_runs() -> Non
     done = plugins("record", ZOO / "ok-sh", "127.0.0.1", "-o", "/proc/nowhere/case")
     assert (done.returncode, done.stdout) == (2, "")
     assert "the recording cannot be written to /proc/nowhere: " in done.stderr
+    folder = plugins("record", ZOO / "ok-sh", "127.0.0.1", "-o", "/")
+    assert (folder.returncode, folder.stderr.splitlines()[0]) == (2, "error: / names a folder")
 
 
 def test_in_step_with_time(tmp_path: Path) -> None:

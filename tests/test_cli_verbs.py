@@ -75,6 +75,13 @@ def test_plugins_are_listed_with_what_they_lack(tmp_path: Path) -> None:
     assert "missing: the program no-such-scanner is not installed" in lines["needy"]
 
 
+@pytest.mark.parametrize("verb", [["plugins", "list"], ["plugins", "show", "tls"], ["schema", "profile"]])
+def test_a_folder_of_plugins_that_is_not_there_is_told(tmp_path: Path, verb: list[str]) -> None:
+    done = kastrun(tmp_path, *verb, "--dir", "plugns")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[0] == "error: there is no folder plugns"
+
+
 def test_a_broken_manifest_is_listed_on_stderr(tmp_path: Path) -> None:
     folder = copy_zoo(tmp_path / "zoo", ["ok-sh", "ok-awk"])
     (folder / "ok-sh" / "plugin.toml").write_text("[plugin\n")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
-from kastrun import intent, problems, settings
+from kastrun import discover, intent, problems, settings
 from kastrun.cli import failure
 from kastrun.errors import JournalError, UsageError
 from kastrun.profile import Merged, Overrides, from_flags
@@ -114,6 +116,14 @@ def run_folder(text: str) -> Path:
         f"{text} is no run: there is no journal.jsonl in it",
         hint="`kastrun runs` lists the runs that there are",
     )
+
+
+def catalogue(dirs: Sequence[str]) -> discover.Catalogue:
+    """The plugins of folders that flags name, then those that a run finds. Raises UsageError."""
+    for folder in dirs:
+        if not os.path.isdir(folder):  # Path.is_dir raises EACCES
+            raise UsageError(f"there is no folder {folder}", hint="--dir names a folder of plugins' folders")
+    return discover.find(dirs, settings.load().plugin_dirs)
 
 
 def print_json(document: Any) -> None:

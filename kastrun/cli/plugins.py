@@ -9,7 +9,7 @@ import sys
 import trio
 from msgspec.structs import asdict
 
-from kastrun import discover, problems, requires, settings
+from kastrun import discover, problems, requires
 from kastrun.cli import common
 from kastrun.errors import UsageError
 from kastrun.model import JsonObject, Plugin, Problem
@@ -19,7 +19,7 @@ from kastrun.terminal.wording import clean, span
 
 def serve_list(options: argparse.Namespace) -> int:
     """A line a plugin; broken manifests with all their problems on stderr."""
-    catalogue = _catalogue(options)
+    catalogue = common.catalogue(options.dir)
     readiness = trio.run(_probe, list(catalogue.plugins.values()))
     if options.json:
         rows = [_row(plugin, readiness[name]) for name, plugin in sorted(catalogue.plugins.items())]
@@ -48,7 +48,7 @@ def _tell_broken(catalogue: discover.Catalogue, options: argparse.Namespace) -> 
 
 def serve_show(options: argparse.Namespace) -> int:
     """One plugin in full. Raises UsageError where there is none of that name."""
-    catalogue = _catalogue(options)
+    catalogue = common.catalogue(options.dir)
     plugin = catalogue.plugins.get(options.name)
     if plugin is None:
         raise _unknown(options.name, catalogue)
@@ -72,10 +72,6 @@ def _unknown(name: str, catalogue: discover.Catalogue) -> UsageError:
     near = difflib.get_close_matches(name, catalogue.plugins, n=1)
     hint = f"did you mean {near[0]}?" if near else f"searched: {', '.join(catalogue.searched)}"
     return UsageError(f"there is no plugin called {name}", hint=hint)
-
-
-def _catalogue(options: argparse.Namespace) -> discover.Catalogue:
-    return discover.find(options.dir, settings.load().plugin_dirs)
 
 
 async def _probe(plugins: list[Plugin]) -> dict[str, Readiness]:

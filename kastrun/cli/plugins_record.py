@@ -68,6 +68,8 @@ def serve_record(options: argparse.Namespace) -> int:
 def _new_case(plugin: Plugin, target: Target, output: str | None) -> Case:
     """Where it goes: nothing is written over. Raises UsageError."""
     name = re.sub(r"[^a-z0-9.]+", "-", target.value.lower()).strip("-.")[:80] or "target"
+    if output and not Path(output).name:
+        raise UsageError(f"{output} names a folder", hint="--output is the beginning of file names: DIR/NAME")
     case = Case.at(Path(output) if output else Path(plugin.folder) / "examples" / name)
     taken = [path for path in (case.job, case.out, case.end, case.beside(".artifacts")) if path.exists()]
     if taken:

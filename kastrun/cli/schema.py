@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from kastrun import discover, resources, settings
+from kastrun import resources
 from kastrun.cli import common
 from kastrun.profile import editor_schema
 
@@ -12,8 +12,7 @@ from kastrun.profile import editor_schema
 def serve(options: argparse.Namespace) -> int:
     """Print one schema on standard output."""
     if options.kind == "profile":
-        catalogue = discover.find(options.dir, settings.load().plugin_dirs)
-        common.print_json(editor_schema(catalogue.plugins))
+        common.print_json(editor_schema(common.catalogue(options.dir).plugins))
     else:
         common.print_json(resources.schema(options.kind))
     return 0

@@ -290,7 +290,7 @@ def _option(parser: argparse.ArgumentParser) -> None:
 
 
 def _schema(parser: argparse.ArgumentParser) -> None:
-    kinds = ("profile", "plugin", "message", "job", "journal")
+    kinds = ("profile", "plugin", "message", "job", "journal", "record")
     parser.add_argument("kind", nargs="?", choices=kinds, default="profile", help="which (default: profile)")
     parser.add_argument(
         "--dir", action="append", default=[], metavar="DIR", help="plugins of this folder, too"

@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from kastrun.model import Counts, Failure, Status, Timings
+from kastrun.model import Counts, Failure, Held, Status, Timings
 
 
 class LeftOut(Struct, frozen=True, kw_only=True, gc=False):
@@ -89,7 +89,7 @@ class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
     `failure` what a person needs to act, `tags` those of the job's target, `reused` the id of the
     earlier run whose result this is. Where jobs shared a
     process `process` is its id and `batch` their number; then times and memory are the
-    process's, CPU seconds the job's even share.
+    process's, CPU seconds the job's even share. `sandbox` is what held the process.
     """
 
     job: str
@@ -107,6 +107,7 @@ class JobEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
     reused: str | None = None
     process: str | UnsetType = UNSET
     batch: int | UnsetType = UNSET
+    sandbox: Held | UnsetType = UNSET
 
 
 class Void(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="void"):

@@ -41,12 +41,16 @@ class Station:
         first, *rest = self.plugin.exec
         return (join(self.plugin.folder, first[2:]) if first.startswith("./") else first, *rest)
 
+    @property
+    def path(self) -> str:
+        """Where its programs are looked for."""
+        return ":".join(dict.fromkeys((*SYSTEM_PATH, *self.folders)))
+
     def environment(self, home: str) -> dict[str, str]:
         """The whole environment of one job (protocol section 2)."""
-        path = dict.fromkeys((*SYSTEM_PATH, *self.folders))
         return {
             **self.passed,
-            "PATH": ":".join(path),
+            "PATH": self.path,
             "HOME": home,
             "TMPDIR": home,
             "LC_ALL": "C.UTF-8",

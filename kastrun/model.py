@@ -19,6 +19,7 @@ TargetKind = Literal["host", "ip", "cidr", "url", "domain", "service", "file"]
 Mode = Literal["passive", "active", "both"]
 PluginMode = Literal["passive", "active"]
 Severity = Literal["info", "low", "medium", "high", "critical"]
+SandboxLevel = Literal["strict", "standard", "off"]
 Status = Literal["ok", "partial", "fail", "skipped", "cancelled"]
 
 TARGET_KINDS: Final[tuple[TargetKind, ...]] = ("host", "ip", "cidr", "url", "domain", "service", "file")
@@ -164,6 +165,14 @@ class Rate(Struct, frozen=True, kw_only=True):
     burst: int
 
 
+class SandboxWish(Struct, frozen=True, kw_only=True):
+    """What a profile wants of the sandbox (`[sandbox]`)."""
+
+    level: SandboxLevel = "standard"
+    scope: Literal["enforce", "audit", "off"] = "enforce"
+    ports: Literal["any", "target"] = "any"
+
+
 class Http(Struct, frozen=True, kw_only=True):
     """What the profile wants of every HTTP request (`[http]`). Header values may be SecretRefs."""
 
@@ -205,6 +214,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     http: Http
     formats: tuple[str, ...] = ()
     document: JsonObject
+    sandbox: SandboxWish = SandboxWish()
     source: str | None = None
     window: str | None = None
     per_host: int | None = None
@@ -248,6 +258,20 @@ class Job(Struct, frozen=True, kw_only=True, gc=False):
     awaited: bool = False
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+
+
+class Held(Struct, frozen=True, kw_only=True, gc=False):
+    """What held a job while it ran. `missing` are words for what of the promise was not held.
+
+    `level` is `namespaces`, `plain` or `off`; docs/security.md explains every word.
+    """
+
+    level: str
+    fs: str
+    net: str
+    life: str
+    limits: Mapping[str, str]
+    missing: tuple[str, ...]
 
 
 class Counts(Struct, kw_only=True, gc=False):

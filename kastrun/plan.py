@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -72,16 +73,22 @@ class Survey(Struct, kw_only=True):
 
 
 def select(
-    profile: Profile, plugins: Mapping[str, Plugin], missing: Mapping[str, str], history: History = NOTHING
+    profile: Profile,
+    plugins: Mapping[str, Plugin],
+    missing: Mapping[str, str],
+    history: History = NOTHING,
+    unavailable: Mapping[str, str] = MappingProxyType({}),
 ) -> Selection:
-    """Choose plugins by the profile. `missing` has, by plugin, what of its `requires` is not met."""
+    """Choose plugins by the profile. `missing` has, by plugin, what of its `requires` is not met;
+    `unavailable`, what of its sandbox cannot be had here.
+    """
     chosen: list[Chosen] = []
     left_out: list[LeftOut] = []
     named = profile.plugins
     for name in sorted(plugins if named is None else named):
         plugin = plugins[name]
         choice = _unnamed(plugin) if named is None else named[name]
-        verdict = _verdict(profile, plugin, choice, missing.get(name))
+        verdict = _verdict(profile, plugin, choice, missing.get(name), unavailable.get(name))
         if not choice.enabled:
             left_out.append(_out(name, "disabled", "switched off in the profile, or by --only or --skip"))
         elif verdict and named is None:
@@ -115,7 +122,9 @@ def _unnamed(plugin: Plugin) -> PluginChoice:
     return PluginChoice(name=plugin.name, if_missing="skip", options=default_options(plugin))
 
 
-def _verdict(profile: Profile, plugin: Plugin, choice: PluginChoice, missing: str | None) -> Verdict | None:
+def _verdict(
+    profile: Profile, plugin: Plugin, choice: PluginChoice, missing: str | None, unavailable: str | None
+) -> Verdict | None:
     if profile.mode not in {"both", plugin.mode}:
         message = f"it is {plugin.mode}, and the profile's mode is {profile.mode}"
         return Verdict(status="skipped", reason="mode", message=message)
@@ -125,6 +134,8 @@ def _verdict(profile: Profile, plugin: Plugin, choice: PluginChoice, missing: st
             reason="requires_missing",
             message=missing,
         )
+    if unavailable is not None:
+        return Verdict(status="fail", reason="sandbox_unavailable", message=unavailable)
     absent = sorted(set(plugin.options_schema.get("required", ())) - choice.options.keys())
     if profile.plugins is None and absent:
         message = f"it needs the option `{absent[0]}`: name it in the profile as [plugins.{plugin.name}]"

@@ -22,6 +22,7 @@ import offspring
 import pytest
 from zoo_runs import (
     LIMIT_S,
+    OPEN,
     Going,
     Ran,
     check_journal,
@@ -216,7 +217,11 @@ def findings(tmp_path: Path) -> list[str]:
 def second_time(tmp_path: Path) -> Going:
     own = f"options = {{ flag = {json.dumps(str(tmp_path / 'flag'))} }}"
     profile = write_profile(
-        tmp_path, {"second-time": own, "ok-sh": "priority = 0"}, targets=TWO, top="max_workers = 2"
+        tmp_path,
+        {"second-time": own, "ok-sh": "priority = 0"},
+        targets=TWO,
+        top="max_workers = 2",
+        tables=OPEN,
     )
     going = Going(tmp_path, profile)
     going.wait_for("finding", 4)

@@ -19,10 +19,11 @@ PACKAGE = ROOT / "kastrun"
 FLOORS = {
     0: "__init__ blocks errors facts jobids model reach resources",
     1: "bundle places problems schema toml_tree toml_words",
-    2: "adapt dependencies history launch manifest plan profile protocol ready report scope tally targets",
+    2: "adapt dependencies history launch manifest plan policy profile protocol ready report scope tally "
+    "targets",
     3: "demo discover files inputs journal names notify pressure process sandbox settings terminal warden "
     "workspace",
-    4: "engine intent record requires",
+    4: "engine intent machine record requires",
     5: "kit scan trial",
     6: "__main__ cli",
 }
@@ -60,6 +61,9 @@ SIDEWAYS = {
     ("__main__", "cli"),
     # A child is seen from here, and guarded by a warden in a process of its own.
     ("process", "warden"),
+    # A warden confines what it starts, as kastrun's side ordered.
+    ("process", "sandbox"),
+    ("warden", "sandbox"),
     # Manifests and the user's settings are files.
     ("discover", "files"),
     ("settings", "files"),
@@ -84,6 +88,7 @@ DOORS = {"resources.py": "reads what was shipped"}
 OWN_ENTRIES = {
     "demo/__main__.py": "`python -m kastrun.demo` is a program of its own",
     "sandbox/begin.py": "a forked child that cannot become its program ends here",
+    "sandbox/canary.py": "a child that has tried what it should not be able to do ends here",
     "sandbox/namespaces.py": "the init of a job's namespaces ends when the last process in them has",
     "warden/launcher.py": "a forked warden ends here, in a process of its own",
     "warden/warden.py": "a bug in a warden is told to kastrun, which raises it",

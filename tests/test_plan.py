@@ -301,7 +301,7 @@ def test_the_first_line_of_a_million_jobs_is_there_at_once(tmp_path: Path) -> No
         [
             "bash",
             "-c",
-            f"{sys.executable} -m kastrun plan --json {profile} | head -40; echo ${{PIPESTATUS[0]}}",
+            f"{sys.executable} -m kastrun plan --json {profile} | head -99; echo ${{PIPESTATUS[0]}}",
         ],
         cwd=tmp_path,
         env=environment(tmp_path),

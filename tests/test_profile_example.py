@@ -59,6 +59,7 @@ def test_every_key_of_the_schema_stands_in_the_example() -> None:
     assert set(live) == set(schema["properties"])
     assert set(live["limits"]) == set(schema["$defs"]["limits"]["properties"])
     assert set(live["notify"]) == set(schema["$defs"]["notify"]["properties"])
+    assert set(live["sandbox"]) == set(schema["$defs"]["sandbox"]["properties"])
     assert set(live["http"]) == set(schema["$defs"]["http"]["properties"])
     assert set(live["output"]) == set(schema["$defs"]["output"]["properties"])
     assert set(live["plugins"]["nmap"]) == set(schema["$defs"]["choice"]["properties"])

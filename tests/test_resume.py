@@ -27,7 +27,7 @@ def killed_half_way(tmp_path: Path, number: int) -> zoo_runs.Path:
     # The first job ends, the others wait for a file that nobody makes before the kill.
     body = f'case "$job" in *127.0.0.0*) ;; *) while [ ! -e {gate}/open ]; do sleep 0.05; done;; esac'
     plugin(tmp_path / "plugins", "waits", body + '\necho \'{"type":"log","level":"info","message":"x"}\'')
-    path = profile(tmp_path, ["waits"], targets=["127.0.0.0/30"], top="max_workers = 1")
+    path = profile(tmp_path, ["waits"], targets=["127.0.0.0/30"], top="max_workers = 1", tables=zoo_runs.OPEN)
     process = subprocess.Popen(
         zoo_runs.command(path, "-o", "out"), cwd=tmp_path, env=zoo_runs.environment(tmp_path),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -98,7 +98,7 @@ def test_failed_jobs_run_again_only_where_asked(tmp_path: Path) -> None:
     flag = tmp_path / "mended"
     plugin(tmp_path / "plugins", "broken", f"test -e {flag} || exit 3")
     plugin(tmp_path / "plugins", "later", depends_on=["broken"])
-    ran = zoo_runs.run(tmp_path, profile(tmp_path, ["broken", "later"]))
+    ran = zoo_runs.run(tmp_path, profile(tmp_path, ["broken", "later"], tables=zoo_runs.OPEN))
     assert ran.code == 3
     flag.touch()
     assert resume(tmp_path).returncode == 3
@@ -113,7 +113,7 @@ def test_what_was_found_before_reaches_those_that_consume_it(tmp_path: Path) -> 
     plugin(tmp_path / "plugins", "finder", f"echo '{found}'", produces=["asset:service"])
     body = f'test -e {flag} || exit 3\ngrep -q 127.0.0.1:22/tcp "$HOME/inputs.jsonl" || exit 4'
     plugin(tmp_path / "plugins", "reader", body, consumes=["asset:service"])
-    zoo_runs.run(tmp_path, profile(tmp_path, ["finder", "reader"]))
+    zoo_runs.run(tmp_path, profile(tmp_path, ["finder", "reader"], tables=zoo_runs.OPEN))
     flag.touch()
     done = resume(tmp_path, "--retry-failed")
     assert done.returncode == 0, done.stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from zoo_runs import ZOO, Ran, copy_zoo, kastrun, run, write_profile
+from zoo_runs import OPEN, ZOO, Ran, copy_zoo, kastrun, run, write_profile
 
 FIVE = tuple(f"127.0.0.{number}" for number in range(1, 6))
 
@@ -81,7 +81,9 @@ def test_never_more_at_once_than_workers(tmp_path: Path, workers: int) -> None:
     (tmp_path / "most").write_text(f"{0:6} {0:6}")
     own = {"counts-itself": f"options = {{ file = {json.dumps(str(tmp_path / 'most'))} }}"}
     targets = [f"127.0.0.{number}" for number in range(1, 13)]
-    ran = run(tmp_path, write_profile(tmp_path, own, targets=targets, top=f"max_workers = {workers}"))
+    ran = run(
+        tmp_path, write_profile(tmp_path, own, targets=targets, top=f"max_workers = {workers}", tables=OPEN)
+    )
     now, most = map(int, (tmp_path / "most").read_text().split())
     assert (ran.code, now) == (0, 0)
     assert 1 <= most <= workers
@@ -202,7 +204,7 @@ def test_a_secret_file_that_goes_away_fails_its_jobs_and_not_the_run(tmp_path: P
         encoding="utf-8",
     )
     script.chmod(0o755)
-    tables = '[http.headers]\nX-Key = { file = "secret" }\n'
+    tables = OPEN + '[http.headers]\nX-Key = { file = "secret" }\n'
     profile = write_profile(
         tmp_path, ["forgets"], targets=FIVE[:3], zoo=forgets.parent, top="max_workers = 1", tables=tables
     )

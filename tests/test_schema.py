@@ -139,12 +139,6 @@ def test_keys_of_a_later_release_are_unknown_and_say_so(key: str) -> None:
     )
 
 
-@pytest.mark.parametrize("key", resources.schema("profile")["x-later"])
-def test_tables_of_a_later_release_are_unknown_and_say_so(key: str) -> None:
-    (problem,) = check("profile", {key: {}})
-    assert problem.hint == "not in this release of kastrun; a later one will know it"
-
-
 def test_a_misspelt_kind_of_target_is_told_once() -> None:
     (problem,) = check("profile", {"targets": [{"urll": "https://a.example"}]})
     assert (problem.path, problem.hint) == (("targets", 0, "urll"), "did you mean `url`?")

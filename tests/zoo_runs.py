@@ -53,6 +53,10 @@ class Ran:
         return result
 
 
+OPEN = '[sandbox]\nlevel = "off"\n'
+"""A table for profiles whose plugins look at, or leave, something outside their own folder."""
+
+
 def write_profile(
     folder: Path,
     plugins: Iterable[str] | Mapping[str, str] = (),

@@ -8,14 +8,16 @@ import sys
 from collections.abc import Iterator
 
 import msgspec
+from msgspec.structs import asdict
 
 from kastrun import scan
 from kastrun.bundle import bundle
 from kastrun.cli import common
 from kastrun.facts import LeftOut
 from kastrun.intent import Intent
-from kastrun.model import Job, JsonObject, Profile
+from kastrun.model import Held, Job, JsonObject, Profile, SandboxWish
 from kastrun.plan import Chosen, Selection, target_text
+from kastrun.policy import Policy
 from kastrun.ready import in_order
 from kastrun.requires import Readiness
 from kastrun.terminal.wording import clean, counted, span
@@ -28,10 +30,10 @@ def serve(options: argparse.Namespace) -> int:
     import trio
 
     intent = common.with_history(common.load(options))
-    selection, readiness = trio.run(scan.choose, intent)
-    left_out: list[LeftOut] = [*intent.broken(), *selection.left_out]
+    choice = trio.run(scan.choose_once, intent)
+    left_out: list[LeftOut] = [*intent.broken(), *choice.selection.left_out]
     show = _as_json if options.json else _as_text
-    for text in show(intent, selection, readiness, left_out):
+    for text in show(intent, choice, left_out):
         sys.stdout.write(text)
     return 0
 
@@ -49,10 +51,8 @@ def _processes(intent: Intent, selection: Selection, left_out: list[LeftOut]) ->
     return in_order(only_jobs(), caps=scan.caps_of(intent.profile, selection))
 
 
-def _as_text(
-    intent: Intent, selection: Selection, readiness: dict[str, Readiness], left_out: list[LeftOut]
-) -> Iterator[str]:
-    profile = intent.profile
+def _as_text(intent: Intent, choice: scan.Choice, left_out: list[LeftOut]) -> Iterator[str]:
+    profile, selection = intent.profile, choice.selection
     least = "" if profile.min_workers is None else f"{profile.min_workers} to "
     at_once = f"{least}{profile.max_workers} at once"
     yield f"{profile.name}: mode {profile.mode}, {at_once}, fail_on {profile.fail_on}\n"
@@ -60,9 +60,12 @@ def _as_text(
         yield f"at most {', '.join(paced)}\n"
     if profile.window is not None:
         yield f"jobs start only {profile.window}\n"
+    if selection.chosen:
+        yield _sandbox_line(profile.sandbox, choice.policies[selection.chosen[0].plugin.name].held)
     yield "\nplugins, in the order of their priority\n"
     for chosen in selection.chosen:
-        yield from _plugin_lines(chosen, readiness[chosen.plugin.name])
+        name = chosen.plugin.name
+        yield from _plugin_lines(chosen, choice.readiness[name], choice.policies[name])
     yield "\njobs\n"
     number = processes = 0
     for jobs in _processes(intent, selection, left_out):
@@ -81,7 +84,12 @@ def _as_text(
     yield f"\n{counted(number, 'job')}{shared}\n"
 
 
-def _plugin_lines(chosen: Chosen, ready: Readiness) -> Iterator[str]:
+def _sandbox_line(wish: SandboxWish, held: Held) -> str:
+    missing = f"; not held here: {', '.join(held.missing)}" if held.missing else ""
+    return f"sandbox {wish.level}: {held.level}, scope {wish.scope}{missing}\n"
+
+
+def _plugin_lines(chosen: Chosen, ready: Readiness, policy: Policy) -> Iterator[str]:
     plugin = chosen.plugin
     yield (
         f"  {plugin.name} {plugin.version} ({plugin.origin}): priority {chosen.priority}, {plugin.mode},"
@@ -91,6 +99,8 @@ def _plugin_lines(chosen: Chosen, ready: Readiness) -> Iterator[str]:
     )
     if ready.versions:
         yield f"    with {', '.join(f'{name} {version}' for name, version in ready.versions.items())}\n"
+    if policy.read and policy.means != "off":
+        yield f"    reads {', '.join(policy.read)}\n"
     if chosen.verdict:
         yield f"    its jobs will be {chosen.verdict.status}: {chosen.verdict.message}\n"
 
@@ -118,10 +128,8 @@ def _verdict(job: Job) -> str:
     return f"  [{job.verdict.status}: {job.verdict.reason}]" if job.verdict else ""
 
 
-def _as_json(
-    intent: Intent, selection: Selection, readiness: dict[str, Readiness], left_out: list[LeftOut]
-) -> Iterator[str]:
-    profile = intent.profile
+def _as_json(intent: Intent, choice: scan.Choice, left_out: list[LeftOut]) -> Iterator[str]:
+    profile, selection = intent.profile, choice.selection
     limits = profile.document["limits"]
     head: JsonObject = {
         "name": profile.name,
@@ -131,7 +139,8 @@ def _as_json(
         "fail_on": profile.fail_on,
         "window": profile.window,
         "limits": {key: limits[key] for key in ("per_host", "rate", "per_host_rate") if key in limits},
-        "plugins": [_plugin_json(chosen, readiness[chosen.plugin.name]) for chosen in selection.chosen],
+        "sandbox": asdict(profile.sandbox),
+        "plugins": [_plugin_json(chosen, choice) for chosen in selection.chosen],
     }
     yield json.dumps(head, indent=2, ensure_ascii=False)[:-2] + ',\n  "jobs": ['
     separator = "\n    "
@@ -146,8 +155,9 @@ def _as_json(
     yield f'\n  ],\n  "left_out": {rest}\n}}\n'
 
 
-def _plugin_json(chosen: Chosen, ready: Readiness) -> JsonObject:
+def _plugin_json(chosen: Chosen, choice: scan.Choice) -> JsonObject:
     plugin = chosen.plugin
+    ready, policy = choice.readiness[plugin.name], choice.policies[plugin.name]
     return {
         "name": plugin.name,
         "version": plugin.version,
@@ -163,6 +173,9 @@ def _plugin_json(chosen: Chosen, ready: Readiness) -> JsonObject:
         "network": plugin.sandbox.network,
         "programs": dict(ready.versions),
         "missing": ready.missing,
+        "sandbox": asdict(policy.held),
+        "read": list(policy.read),
+        "capabilities": list(policy.capabilities),
     }
 
 

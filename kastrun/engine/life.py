@@ -23,6 +23,7 @@ from kastrun.engine.witness import Witness
 from kastrun.launch import Station
 from kastrun.process import Child, Exit, Family, GuardLost, LauncherLost, Stream
 from kastrun.protocol import Decoder
+from kastrun.sandbox.drafting import UNCONFINED, Confinement
 from kastrun.workspace import Place
 
 PIPES_S = 2.0
@@ -59,9 +60,11 @@ class Life:
         clock: Clock,
         emit: Emit,
         control: Control,
+        confinement: Confinement = UNCONFINED,
     ) -> None:
         self.bundle, self.station, self.place = bundle, station, place
         self._family, self._clock, self._emit, self._control = family, clock, emit, control
+        self.confinement = confinement
         self.line, secrets = station.line(bundle, place.artifacts, place.inputs)
         limits = station.limits
         self.decoder = Decoder(
@@ -90,6 +93,7 @@ class Life:
                 cwd=place.home,
                 stdin=self.line,
                 memory_mb=station.limits.memory_mb,
+                orders=self.confinement.orders_for(place.home),
             )
         except OSError as error:
             raise NotStarted(error) from error

@@ -76,6 +76,7 @@ def _of_job(
         tags=list(job.tags),
         process=together.process or UNSET,
         batch=together.batch or UNSET,
+        sandbox=life.confinement.held or UNSET,
     )
 
 

@@ -29,6 +29,7 @@ from kastrun.launch import Station
 from kastrun.model import Job
 from kastrun.process import Family
 from kastrun.ready import UNCAPPED, Caps, ReadyQueue, Taken
+from kastrun.sandbox.drafting import Confinement
 from kastrun.workspace import Places
 
 Sink = Callable[[Batch], None]
@@ -44,8 +45,8 @@ class Engine:
     `levers` move that while the run goes on;
     `timeout_s` the run's own limit; `failed` are jobs that an earlier start of the run has
     seen fail (id to plugin). A passing error is tried again until there were `attempts`;
-    `dice` spread the waits in between. `life` makes a process's life: a watched one where somebody
-    looks on (`kastrun.trial`).
+    `dice` spread the waits in between. `confinements` are what holds each plugin's jobs. `life`
+    makes a process's life: a watched one where somebody looks on (`kastrun.trial`).
     """
 
     jobs: Iterable[Job]
@@ -64,6 +65,7 @@ class Engine:
     dice: Callable[[], float] = random
     levers: Levers | None = None
     failed: Mapping[str, str] = field(default_factory=dict)
+    confinements: Mapping[str, Confinement] = field(default_factory=dict)
     life: Callable[..., Life] = Life
     places: Places = field(default_factory=Places)
 
@@ -103,6 +105,7 @@ class Engine:
             family=self.family,
             inputs=self.inputs,
             life=self.life,
+            confinements=self.confinements,
             places=self.places,
             attempts=self.attempts,
             dice=self.dice,

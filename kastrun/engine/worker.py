@@ -31,6 +31,7 @@ from kastrun.launch import Station
 from kastrun.model import Job, Status
 from kastrun.process import Family
 from kastrun.ready import Waiting
+from kastrun.sandbox.drafting import UNCONFINED, Confinement
 from kastrun.workspace import BadArtifact, Place, Places, clear_place, harvest, has_artifacts
 
 LOOKS_AT_ONCE: Final = 16
@@ -56,6 +57,7 @@ class Worker:
     family: Family
     inputs: Inputs
     life: Callable[..., Life]
+    confinements: Mapping[str, Confinement]
     places: Places
     attempts: int
     dice: Callable[[], float]
@@ -119,6 +121,7 @@ class Worker:
                 clock=self.clock,
                 emit=self.emit,
                 control=self.control,
+                confinement=self.confinements.get(together.plugin, UNCONFINED),
             )
             self.emit(_events(self._starts(life)))
             return await self._until_ended(life, waiting)

@@ -14,9 +14,12 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Self
 
-from kastrun.process.child import Child, LauncherLost
+import trio
+
+from kastrun.process.child import Child, GuardLost, LauncherLost
 from kastrun.process.guards import Guard, Guards
 from kastrun.process.stdin import Stdin
+from kastrun.sandbox.orders import Orders
 from kastrun.warden import wire
 
 
@@ -44,10 +47,12 @@ class Family:
         cwd: str,
         stdin: bytes,
         memory_mb: int | None = None,
+        orders: Orders | None = None,
     ) -> Child:
         """Start `argv` in a session of its own, with `stdin` as its whole input; nothing is waited for.
 
-        `memory_mb` bounds the private memory of each of its processes (RLIMIT_DATA). Where it
+        Confined as `orders` say, which bound its memory too, or else not at all; then `memory_mb`
+        bounds the private memory of each of its processes (RLIMIT_DATA). Where it
         cannot be started, the child's `read` says so; raises OSError for what is known before,
         LauncherLost where there is no warden to be had. Nothing is left open then.
         """
@@ -61,6 +66,7 @@ class Family:
                 {_raw(name): _raw(value) for name, value in env.items()},
                 os.fsencode(cwd),
                 (memory_mb or 0) << 20,
+                None if orders is None else tuple(orders),
             )
             for _ in range(2):
                 pipes += os.pipe()
@@ -72,6 +78,28 @@ class Family:
             raise
         _close((out_writer, err_writer))
         return Child(guard, self._guards, out, err, given)
+
+    async def look(self, orders: Orders, secret: str) -> dict[str, int]:
+        """What a process confined like this could do all the same (`sandbox.canary`): errnos by attempt.
+
+        Raises OSError where none can be confined like this, GuardLost where there is no warden.
+        """
+        guard = self._ordered(("look", tuple(orders), secret), ())
+        said = None
+        while said is None:
+            await trio.lowlevel.wait_readable(guard.fd)
+            try:
+                said = guard.hear()
+            except wire.Closed as error:
+                raise GuardLost("a warden died while it was looking at this machine") from error
+        self._guards.give_back(guard)
+        what, *rest = said
+        if what == "seen":
+            seen: dict[str, int] = rest[0]
+            return seen
+        if what == "not":
+            raise OSError(*rest)
+        raise RuntimeError(f"in a warden: {rest[0]}")
 
     def _ordered(self, order: tuple[Any, ...], fds: tuple[int, ...]) -> Guard:
         """The warden that has taken an order; one that died while it was idle is passed over."""

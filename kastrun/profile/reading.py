@@ -11,7 +11,7 @@ from copy import deepcopy
 from typing import Any, Literal
 
 from kastrun import resources
-from kastrun.model import Http, JsonObject, PluginChoice, Problem, Profile, Rate
+from kastrun.model import Http, JsonObject, PluginChoice, Problem, Profile, Rate, SandboxWish
 from kastrun.places import Notes, Nowhere, Source, in_order
 from kastrun.profile.choices import check_target_options, check_unnamed, duration, picked, read_choices
 from kastrun.profile.entries import Listed, check_scope, read_targets, tagged
@@ -110,6 +110,7 @@ class _Reading:
             ),
             formats=tuple(filled["output"]["formats"]),
             document=document,
+            sandbox=SandboxWish(**filled["sandbox"]),
             source=source,
             notify=read_notify(filled["notify"], notes, self.around),
         )

@@ -40,7 +40,7 @@ class Begun(NamedTuple):
 
     pid: int
     ended: int
-    """Says the program's wait status when that has ended (`namespaces.ENDED`); -1 where `pid` is it."""
+    """Says how the program ended when it has (`namespaces.ENDED`); -1 where `pid` is it."""
 
 
 class Command(NamedTuple):

@@ -7,6 +7,7 @@ It is the first process of its PID namespace: when it ends, all in it end.
 from __future__ import annotations
 
 import os
+import resource
 import struct
 from typing import Final, NoReturn
 
@@ -21,8 +22,9 @@ _ALWAYS: Final = (
     | kernel.CLONE_NEWUTS
     | kernel.CLONE_NEWCGROUP
 )
-ENDED: Final = struct.Struct("i")
-"""What an init says when its program has ended: the wait status."""
+ENDED: Final = struct.Struct("idi")
+"""What an init says when its program has ended: wait status, CPU seconds, peak memory in KiB (0: no more
+than its own)."""
 
 
 def flags(orders: Orders) -> int:
@@ -45,9 +47,11 @@ def reign(program: int, mouth: int) -> NoReturn:
     kernel.close_from(1)  # the job's pipes are not ours to hold
     try:
         while True:
-            pid, status = os.wait()
+            pid, status, usage = os.wait4(-1, 0)
             if pid == program:
-                os.write(0, ENDED.pack(status))
+                floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                peak = usage.ru_maxrss if usage.ru_maxrss > floor else 0
+                os.write(0, ENDED.pack(status, usage.ru_utime + usage.ru_stime, peak))
     except ChildProcessError:
         os._exit(0)
     finally:

@@ -7,8 +7,10 @@ brings along.
 """
 
 from kastrun.scan.course import Ended, run
-from kastrun.scan.prepare import caps_of, choose, jobs_of
+from kastrun.scan.prepare import Choice, caps_of, choose_once, jobs_of
 from kastrun.scan.resume import Resume
 from kastrun.scan.reuse import Since, check_same_http
 
-__all__ = ["Ended", "Resume", "Since", "caps_of", "check_same_http", "choose", "jobs_of", "run"]
+__all__ = [
+    "Choice", "Ended", "Resume", "Since", "caps_of", "check_same_http", "choose_once", "jobs_of", "run",
+]  # fmt: skip

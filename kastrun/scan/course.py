@@ -29,7 +29,7 @@ from kastrun.scan.prepare import Prepared, caps_of, jobs_of, prepare
 from kastrun.scan.resume import Resume, keep_assets, read_back, take_back
 from kastrun.scan.reuse import Since, take_over
 from kastrun.scan.sinks import Sinks, fact_line
-from kastrun.scan.stations import Gate, stations
+from kastrun.scan.stations import Gate, confinements, stations
 from kastrun.scan.steering import Steering
 from kastrun.tally import ExitCode, Tally, coverage, exit_code
 from kastrun.terminal import Screen
@@ -133,7 +133,7 @@ class _Run:
                     self.earlier = await take_over(
                         self.since, planned, self.journal, self.tally, self.screen, self.control
                     )
-                if any(chosen.plugin.consumes for chosen in prepared.selection.chosen):
+                if any(chosen.plugin.consumes for chosen in prepared.choice.selection.chosen):
                     keep_assets(self.earlier, self.inputs)
                 steering = self._steering(sinks)
                 if steering is not None:
@@ -169,10 +169,12 @@ class _Run:
 
     def _engine(self, prepared: Prepared, sinks: Sinks, steering: Steering | None) -> Engine:
         intent, finished = self.intent, self.earlier.finished
-        items = jobs_of(intent, prepared.selection)
+        items = jobs_of(intent, prepared.choice.selection)
+        posts = stations(intent, prepared)
         return Engine(
             jobs=(item for item in items if isinstance(item, Job) and item.id not in finished),
-            stations=stations(intent, prepared),
+            stations=posts,
+            confinements=confinements(prepared, posts),
             allowed=Gate(intent, Names(), self._opening(), steering).look,
             sink=sinks,
             folder=str(self.folder),
@@ -184,7 +186,7 @@ class _Run:
             family=self.family,
             inputs=self.inputs,
             failed=self.earlier.failed,
-            caps=caps_of(intent.profile, prepared.selection),
+            caps=caps_of(intent.profile, prepared.choice.selection),
             attempts=intent.profile.attempts,
         )
 
@@ -206,7 +208,7 @@ class _Run:
             mode=profile.mode,
             source=profile.source,
             arguments=self.arguments,
-            left_out=[*self.intent.broken(), *prepared.selection.left_out, *prepared.counted.left_out],
+            left_out=[*self.intent.broken(), *prepared.choice.selection.left_out, *prepared.counted.left_out],
         )
 
     def _over(self) -> RunEnded:

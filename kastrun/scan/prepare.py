@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -12,20 +12,31 @@ from kastrun.errors import Interrupted, UsageError
 from kastrun.facts import LeftOut
 from kastrun.intent import Intent
 from kastrun.jobids import JobIds
+from kastrun.machine import examine
 from kastrun.model import Job, Profile
 from kastrun.plan import Selection, Survey, plan, select, survey
+from kastrun.policy import Machine, Policy, decide, reach
 from kastrun.process import Family
 from kastrun.ready import Caps
-from kastrun.requires import Readiness, probe, probe_once
+from kastrun.requires import Readiness, probe
 from kastrun.terminal.wording import clean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A plan before it is run: the plugins that take part, their readiness, and what was counted."""
+class Choice:
+    """The plugins that take part; by name, what of their programs is there, and what they may do here."""
 
     selection: Selection
-    readiness: dict[str, Readiness]
+    readiness: Mapping[str, Readiness]
+    policies: Mapping[str, Policy]
+    machine: Machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A plan before it is run: the plugins that take part, and what was counted."""
+
+    choice: Choice
     counted: Survey
 
 
@@ -46,12 +57,26 @@ def caps_of(profile: Profile, selection: Selection) -> Caps:
     )
 
 
-async def choose(intent: Intent, family: Family | None = None) -> tuple[Selection, dict[str, Readiness]]:
-    """Probe what the plugins need, once, and choose those that take part."""
-    plugins = intent.plugins()
-    readiness = await (probe(plugins.values(), family) if family else probe_once(plugins.values()))
+async def choose_once(intent: Intent) -> Choice:
+    """As `choose`, where nothing else is run."""
+    with Family() as family:
+        return await choose(intent, family)
+
+
+async def choose(intent: Intent, family: Family) -> Choice:
+    """Look at the machine, probe what the plugins need, and choose those that take part.
+
+    Raises MachineError where the level of the sandbox cannot be had.
+    """
+    plugins, wish = intent.plugins(), intent.profile.sandbox
+    machine = await examine(wish.level, family)
+    means = reach(wish, machine)
+    policies = {name: decide(plugin, wish, machine, means) for name, plugin in plugins.items()}
+    readiness = await probe(plugins.values(), family)
     missing = {name: ready.missing for name, ready in readiness.items() if ready.missing}
-    return select(intent.profile, plugins, missing, intent.history), readiness
+    unavailable = {name: policy.unavailable for name, policy in policies.items() if policy.unavailable}
+    selection = select(intent.profile, plugins, missing, intent.history, unavailable)
+    return Choice(selection=selection, readiness=readiness, policies=policies, machine=machine)
 
 
 async def prepare(
@@ -59,16 +84,17 @@ async def prepare(
 ) -> Prepared:
     """Choose the plugins and count the jobs, whose ids are put into `planned`.
 
-    Raises Interrupted, UsageError where there is no job.
+    Raises Interrupted, MachineError, and UsageError where there is no job.
     """
     with trio.CancelScope() as scope:
         control.attach(scope)
-        selection, readiness = await choose(intent, family)
+        choice = await choose(intent, family)
+        selection = choice.selection
         items = jobs_of(intent, selection)
         counted = await _count(items if planned is None else _noted(items, planned))
         if not counted.planned:
             raise _nothing_to_do([*intent.broken(), *selection.left_out, *counted.left_out])
-        return Prepared(selection=selection, readiness=readiness, counted=counted)
+        return Prepared(choice=choice, counted=counted)
     raise Interrupted("stopped before anything was run", hint="start it again")
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from kastrun.engine.outcome import Cause
 from kastrun.intent import Intent, read_secret
 from kastrun.launch import Station
 from kastrun.model import Job
 from kastrun.names import Names
+from kastrun.policy import Machine, Policy
+from kastrun.sandbox.drafting import Confinement, Subject, confinement
 from kastrun.scan.opening import Opening
 from kastrun.scan.prepare import Prepared
 from kastrun.scan.steering import Steering
@@ -21,12 +24,32 @@ def stations(intent: Intent, prepared: Prepared) -> dict[str, Station]:
             plugin=chosen.plugin,
             limits=chosen.limits,
             http=intent.profile.http,
-            folders=prepared.readiness[chosen.plugin.name].folders,
+            folders=prepared.choice.readiness[chosen.plugin.name].folders,
             passed={name: os.environ[name] for name in chosen.plugin.sandbox.env if name in os.environ},
             read_secret=read_secret,
         )
-        for chosen in prepared.selection.chosen
+        for chosen in prepared.choice.selection.chosen
     }
+
+
+def confinements(prepared: Prepared, stations: Mapping[str, Station]) -> dict[str, Confinement]:
+    """What holds the jobs of each plugin that has any to run."""
+    choice = prepared.choice
+    return {
+        chosen.plugin.name: confine_station(
+            stations[chosen.plugin.name], choice.policies[chosen.plugin.name], choice.machine
+        )
+        for chosen in choice.selection.chosen
+        if chosen.verdict is None
+    }
+
+
+def confine_station(station: Station, policy: Policy, machine: Machine) -> Confinement:
+    """What a plugin's policy comes to: its folder, its program and those that it requires are readable."""
+    plugin = station.plugin
+    programs = (station.argv[0], *(need.probe[0] for need in plugin.requires))
+    subject = Subject(programs=programs, folders=(plugin.folder,), path=station.path, limits=station.limits)
+    return confinement(policy, machine, subject)
 
 
 class Gate:

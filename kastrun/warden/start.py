@@ -1,7 +1,7 @@
 """How a job's process is started: a session of its own, its three pipes, its folder, its limits.
 
-By vfork, which costs the same however large we are. Everything else that is open closes
-at the exec, since nothing here is inheritable.
+Confined as ordered (`sandbox`), or, without orders, by vfork, which costs the same however
+large we are. Everything else that is open closes at the exec.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import os
 import resource
 import signal
 from typing import Any, Final
+
+from kastrun.sandbox.begin import Begun, Command, begin
+from kastrun.sandbox.orders import Orders
 
 _DEFAULT_AGAIN: Final = (
     signal.SIGINT,
@@ -23,9 +26,11 @@ _DEFAULT_AGAIN: Final = (
 """What Python or the launcher ignores; a plugin that inherited that would be deaf."""
 
 
-def start(packet: tuple[Any, ...], fds: list[int]) -> int:
-    """Start what a `start` packet asks for; the leader's pid. Raises OSError where it cannot be."""
-    _, program, argv, environment, cwd, memory_bytes = packet
+def start(packet: tuple[Any, ...], fds: list[int]) -> Begun:
+    """Start what a `start` packet asks for. Raises OSError where it cannot be."""
+    _, program, argv, environment, cwd, memory_bytes, orders = packet
+    if orders is not None:
+        return begin(Orders(*orders), Command(program, argv, environment, fds))
     os.chdir(cwd)  # of the warden itself, which has no other use for it
     try:
         pid = os.posix_spawn(
@@ -41,7 +46,7 @@ def start(packet: tuple[Any, ...], fds: list[int]) -> int:
         os.chdir("/")  # else the folder could not be unmounted while we wait for the next job
     if memory_bytes:
         _bound_memory(pid, memory_bytes)
-    return pid
+    return Begun(pid, -1)
 
 
 def _bound_memory(pid: int, size: int) -> None:

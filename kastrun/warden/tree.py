@@ -82,17 +82,17 @@ def any_lives() -> bool:
     return bool(_living(()))
 
 
-def kill(besides: Collection[int] = ()) -> list[str]:
+def kill(besides: Collection[int] = (), uncounted: int = 0) -> list[str]:
     """SIGKILL every descendant of this process and reap it, until none is left.
 
-    The command lines of those that were still running when first seen. Processes of `besides`
-    are let live. Raises Unkillable.
+    The command lines of those that were still running when first seen, but for `uncounted`, which
+    is ours. Processes of `besides` are let live. Raises Unkillable.
     """
     left: dict[int, str] = {}
     until = time.monotonic() + _PATIENCE_S
     while doomed := _living(besides):
         for pid in doomed:
-            if pid not in left:
+            if pid not in left and pid != uncounted:
                 left[pid] = _named(pid)
         _kill_each(doomed)
         if time.monotonic() > until:

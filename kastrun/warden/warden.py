@@ -10,10 +10,15 @@ from __future__ import annotations
 import os
 import resource
 import select
+import signal
 import socket
 import traceback
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from kastrun.sandbox import canary
+from kastrun.sandbox.begin import Begun
+from kastrun.sandbox.namespaces import ENDED
+from kastrun.sandbox.orders import Orders
 from kastrun.warden import tree, wire
 from kastrun.warden.start import start
 
@@ -33,6 +38,8 @@ def guard(control: socket.socket) -> None:
             packet, fds = wire.receive(control)
             if packet[0] == "start":
                 _Guarded(control).run(packet, fds)
+            elif packet[0] == "look":
+                wire.send(control, _look(*packet[1:]))
     except wire.Closed:
         tree.kill()
     except tree.Unkillable as error:
@@ -42,18 +49,35 @@ def guard(control: socket.socket) -> None:
         wire.send(control, ("bug", traceback.format_exc()))
 
 
+def _look(orders: tuple[Any, ...], secret: str) -> tuple[Any, ...]:
+    """What a process that is confined like this can do all the same."""
+    try:
+        return "seen", canary.look(Orders(*orders), secret, tree.kill)
+    except OSError as error:
+        tree.kill()
+        return "not", error.errno or 0, error.strerror or str(error)
+
+
+class _Ended(NamedTuple):
+    """How a leader ended: exit code, or minus a signal's number; CPU seconds; peak memory in KiB or 0."""
+
+    code: int
+    cpu_s: float
+    max_rss: int
+
+
 class _Guarded:
     """One job's process, from its start to its report."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._poll = select.poll()
-        self._leader = 0
+        self._begun = Begun(0, -1)
         self._polite = False
 
     def run(self, packet: tuple[Any, ...], fds: list[int]) -> None:
         try:
-            self._leader = start(packet, fds)
+            self._begun = start(packet, fds)
         except OSError as error:
             wire.send(self._control, ("not", error.errno or 0, error.strerror or str(error)))
             return
@@ -63,37 +87,42 @@ class _Guarded:
         self._watch()
 
     def _watch(self) -> None:
-        pidfd = os.pidfd_open(self._leader)
+        bell = self._begun.ended if self._begun.ended >= 0 else os.pidfd_open(self._begun.pid)
         try:
             self._poll.register(self._control, select.POLLIN)
-            self._poll.register(pidfd, select.POLLIN)
-            while not any(fd == pidfd for fd, _ in self._wait(_LOOK_MS)):
+            self._poll.register(bell, select.POLLIN)
+            while not any(fd == bell for fd, _ in self._wait(_LOOK_MS)):
                 pass
+            # Waiting without reaping first would cost a call and tell nothing: what the leader
+            # left is ours before its death can be seen.
+            ended = self._of_init(bell) if bell == self._begun.ended else self._of_leader()
         finally:
-            os.close(pidfd)
-        # Waiting without reaping first would cost a call and tell nothing: what the leader
-        # left is ours before its death can be seen.
-        _, status, usage = os.wait4(self._leader, 0)
+            os.close(bell)
         if self._polite:
-            self._poll.unregister(pidfd)
+            self._poll.unregister(bell)
             self._wait_for_the_rest()
-        left = tree.kill()
+        left = tree.kill(uncounted=self._begun.pid)
+        wire.send(self._control, ("end", *ended, len(left), left[:_MOST_NAMED]))
+
+    def _of_leader(self) -> _Ended:
+        _, status, usage = os.wait4(self._begun.pid, 0)
         floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        report = (
-            "end",
-            os.waitstatus_to_exitcode(status),
-            usage.ru_utime + usage.ru_stime,
-            usage.ru_maxrss if usage.ru_maxrss > floor else 0,
-            len(left),
-            left[:_MOST_NAMED],
-        )
-        wire.send(self._control, report)
+        peak = usage.ru_maxrss if usage.ru_maxrss > floor else 0
+        return _Ended(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, peak)
+
+    def _of_init(self, ear: int) -> _Ended:
+        """What the init of a namespace said of the program; nothing where it was killed itself."""
+        word = os.read(ear, ENDED.size)
+        if not word:
+            return _Ended(-signal.SIGKILL, 0.0, 0)
+        status, cpu_s, peak = ENDED.unpack(word)
+        return _Ended(os.waitstatus_to_exitcode(status), cpu_s, peak)
 
     def _wait(self, timeout_ms: int) -> list[tuple[int, int]]:
         """What is ready; commands are obeyed on the way, and dead orphans collected."""
         ready = self._poll.poll(timeout_ms)
         if not ready:
-            tree.reap_orphans(self._leader)
+            tree.reap_orphans(self._begun.pid)
         for fd, _ in ready:
             if fd == self._control.fileno():
                 self._obey()
@@ -103,7 +132,7 @@ class _Guarded:
         packet, _ = wire.receive(self._control)
         if packet == wire.TERMINATE:
             self._polite = True
-            tree.terminate(self._leader)
+            tree.terminate(self._begun.pid)
         elif packet == wire.KILL:
             self._polite = False
             tree.strike()

@@ -5,20 +5,40 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from arena import Arena, Cell, cells
+from arena import Arena, Cell, Garrison, cells
+
+
+@pytest.fixture(scope="session")
+def garrisons() -> Iterator[Callable[[Cell], Garrison]]:
+    """The garrison of a cell, started when it is first wanted."""
+    with ExitStack() as stack:
+        there: dict[object, Garrison] = {}
+
+        def garrison(cell: Cell) -> Garrison:
+            if cell.who not in there:
+                there[cell.who] = stack.enter_context(Garrison(_folder(stack), cell.who))
+            return there[cell.who]
+
+        yield garrison
 
 
 @pytest.fixture(params=cells(), ids=str)
-def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
-    # Not pytest's own folder, which no other user may enter.
-    folder = Path(tempfile.mkdtemp(prefix="kastrun-arena-"))
-    cell: Cell = request.param
-    yield Arena(folder, cell)
-    shutil.rmtree(folder)
+def arena(request: pytest.FixtureRequest, garrisons: Callable[[Cell], Garrison]) -> Iterator[Arena]:
+    with ExitStack() as stack:
+        yield Arena(_folder(stack), request.param, garrisons(request.param))
+
+
+def _folder(stack: ExitStack) -> Path:
+    """Not pytest's own, which no other user may enter."""
+    folder = tempfile.mkdtemp(prefix="kastrun-arena-")
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    Path(folder).chmod(0o755)
+    return Path(folder)

@@ -144,6 +144,26 @@ class Adapted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag
     pause_s: float | None
 
 
+class Egress(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="egress"):
+    """A destination that a job's process contacted or was refused, folded over the life of the process.
+
+    `destination` is an address, or a network where there were too many; a name (`dns`), or a path
+    (`unix`). `ports` are ranges, empty where there are none, with `…` where these are not all.
+    `verdict` audited: outside the scope and let through. A process of several jobs is told under its first.
+    """
+
+    job: str
+    plugin: str
+    attempt: int
+    destination: str
+    protocol: Literal["tcp", "udp", "dns", "unix"]
+    verdict: Literal["allowed", "refused", "audited"]
+    ports: str
+    count: int
+    first: str
+    last: str
+
+
 class Progress(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="progress"):
     """How far a running job says it is. Live only: never journaled."""
 
@@ -154,4 +174,4 @@ class Progress(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
     slow_down: bool = False
 
 
-Fact = RunStarted | JobStarted | JobRetried | JobEnded | RunEnded | Progress
+Fact = RunStarted | JobStarted | JobRetried | Egress | JobEnded | RunEnded | Progress

@@ -18,7 +18,17 @@ from kastrun import files, manifest, resources
 from kastrun.bundle import bundle
 from kastrun.engine.clock import Clock
 from kastrun.engine.witness import Witness
-from kastrun.facts import Adapted, JobEnded, JobRetried, JobStarted, LeftOut, RunEnded, RunStarted, Void
+from kastrun.facts import (
+    Adapted,
+    Egress,
+    JobEnded,
+    JobRetried,
+    JobStarted,
+    LeftOut,
+    RunEnded,
+    RunStarted,
+    Void,
+)
 from kastrun.journal import reader
 from kastrun.launch import Station
 from kastrun.model import (
@@ -52,6 +62,7 @@ EVENTS = {
     "run": RunStarted,
     "start": JobStarted,
     "retry": JobRetried,
+    "egress": Egress,
     "result": JobEnded,
     "void": Void,
     "adapt": Adapted,

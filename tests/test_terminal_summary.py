@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from run_facts import ended, folded, of_statuses, over, start, started
 
-from kastrun.facts import LeftOut
+from kastrun.facts import Egress, LeftOut
 from kastrun.model import Failure
 from kastrun.tally import ExitCode, Tally, exit_code
 from kastrun.terminal import print_summary
@@ -215,3 +215,28 @@ def test_no_colour_on_a_terminal_when_it_is_not_wanted(environ: dict[str, str], 
     print_summary(plain, {"TERM": "xterm-256color", **environ}, tally, code, folder=FOLDER, color=color)
     assert "31m" in out.getvalue()
     assert "31m" not in plain.getvalue()
+
+
+def test_what_plugins_contacted_and_what_they_were_refused() -> None:
+    tally = a_run()
+    assert "Network" not in said(tally)
+    for number in range(5):
+        tally.apply(egress(f"203.0.113.{number}", "80,443", count=2))
+    tally.apply(egress("198.51.100.1", "25", verdict="refused"))
+    tally.apply(egress("evil\x1b[2J.example", "", protocol="dns", verdict="refused"))
+    tally.apply(egress("192.0.2.1", "53", protocol="udp", verdict="audited"))
+    told = said(tally, width=100).partition("Network\n")[2].splitlines()[:4]
+    assert [" ".join(line.split()) for line in told] == [
+        "2× refused nmap 198.51.100.1 25 (tcp), evil.example (dns)",
+        "1× out of scope nmap 192.0.2.1 53 (udp)",
+        "10× contacted nmap 203.0.113.0 80,443 (tcp), 203.0.113.1 80,443 (tcp), 203.0.113.2 80,443",
+        "(tcp) and 2 more",
+    ]
+
+
+def egress(destination: str, ports: str, **more: Any) -> Egress:
+    fields: dict[str, Any] = {"protocol": "tcp", "verdict": "allowed", "count": 1} | more
+    at = "2026-11-24T16:00:00.000Z"
+    return Egress(
+        job="a", plugin="nmap", attempt=1, destination=destination, ports=ports, first=at, last=at, **fields
+    )

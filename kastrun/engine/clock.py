@@ -24,6 +24,10 @@ class Clock:
         """Seconds on the monotonic clock."""
         return trio.current_time()
 
+    def stamp_wall(self, seconds: float) -> str:
+        """`seconds` since 1970, as another process's clock had them, as `stamp` writes them."""
+        return self.stamp(seconds - self._anchor)
+
     def stamp(self, moment: float) -> str:
         """`moment` as RFC 3339 UTC with milliseconds."""
         seconds, milliseconds = divmod(int((self._anchor + moment) * 1000), 1000)

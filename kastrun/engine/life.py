@@ -24,6 +24,7 @@ from kastrun.launch import Station
 from kastrun.process import Child, Exit, Family, GuardLost, LauncherLost, Stream
 from kastrun.protocol import Decoder
 from kastrun.sandbox.drafting import UNCONFINED, Confinement
+from kastrun.sandbox.ledger import Line
 from kastrun.workspace import Place
 
 PIPES_S = 2.0
@@ -76,6 +77,7 @@ class Life:
         self.witness = Witness(bundle, clock)
         self.cause: Cause | None = None
         self.exit: Exit | None = None
+        self.egress: list[Line] = []
         self.warnings: list[str] = []
         self.started = clock.now()
         self._phase = _Phase.RUNNING
@@ -182,7 +184,7 @@ class Life:
 
     def _on_exit(self, child: Child) -> None:
         """Nothing of it lives any more. Wait a little for the pipes."""
-        self.exit = child.exit
+        self.exit, self.egress = child.exit, child.egress
         if self.exit is not None and self.exit.left and self.cause is None:
             self.warnings.append("leaked_process")
         if child.stdin_unread():

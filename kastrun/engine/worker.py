@@ -17,7 +17,7 @@ import trio
 from msgspec import UNSET
 
 from kastrun.bundle import Bundle, bundle
-from kastrun.engine import result
+from kastrun.engine import egress, result
 from kastrun.engine.backoff import wait_s
 from kastrun.engine.batch import Batch, Emit
 from kastrun.engine.clock import Clock
@@ -25,7 +25,7 @@ from kastrun.engine.control import Control
 from kastrun.engine.life import Life, NotStarted
 from kastrun.engine.outcome import Cause, Outcome, decide, of_each
 from kastrun.errors import UsageError
-from kastrun.facts import JobEnded, JobRetried, JobStarted
+from kastrun.facts import Egress, JobEnded, JobRetried, JobStarted
 from kastrun.inputs import Inputs
 from kastrun.launch import Station
 from kastrun.model import Job, Status
@@ -153,7 +153,9 @@ class Worker:
     async def _send_results(self, life: Life, waiting: Sequence[Waiting]) -> Ended:
         outcomes = await self._harvested(life)
         results = result.of_life(life, outcomes, ready=[each.ready for each in waiting], clock=self.clock)
-        facts: list[JobEnded | JobRetried] = []
+        facts: list[JobEnded | JobRetried | Egress] = [
+            *egress.facts(life.bundle, life.egress, self.clock),
+        ]
         ended: Ended = []
         for each, fact in zip(waiting, results, strict=True):
             again = self._once_more(each.job, fact, life)
@@ -263,7 +265,7 @@ class Worker:
         ]
 
 
-def _events(facts: Sequence[JobStarted | JobRetried | JobEnded]) -> Batch:
+def _events(facts: Sequence[JobStarted | JobRetried | Egress | JobEnded]) -> Batch:
     return Batch(lines=[_encode(fact) for fact in facts], facts=facts)
 
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from kastrun.errors import JournalError
-from kastrun.facts import JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
+from kastrun.facts import Egress, JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
 from kastrun.model import JsonObject, Severity
 
 VERSION = 1
@@ -64,6 +64,7 @@ class ArtifactEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag
 Known = (
     RunStarted
     | JobStarted
+    | Egress
     | JobEnded
     | JobRetried
     | Void
@@ -209,5 +210,5 @@ def _refuse_newer(version: int) -> None:
 
 
 _TYPES: frozenset[Any] = frozenset(
-    {"run", "start", "retry", "result", "void", "end", "finding", "asset", "log", "artifact"},
+    {"run", "start", "retry", "egress", "result", "void", "end", "finding", "asset", "log", "artifact"},
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import select
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum
 from typing import Any, Final, NamedTuple
@@ -17,6 +18,7 @@ import trio
 
 from kastrun.process.guards import Guard, Guards
 from kastrun.process.stdin import Stdin
+from kastrun.sandbox.ledger import Line
 from kastrun.warden import tree, wire
 
 _CHUNK: Final = 65536
@@ -67,6 +69,10 @@ class Child:
     def __init__(self, guard: Guard, guards: Guards, out: int, err: int, stdin: Stdin) -> None:
         self.exit: Exit | None = None
         """How it ended, once EXIT was read: then nothing that it begot lives any more."""
+        self.egress: list[Line] = []
+        """What it contacted and was refused; complete once EXIT was read."""
+        self.asked: Callable[[str], None] | None = None
+        """Called with a name that it wants resolved; the answer is given to `pin`."""
         self.leader_gone = False
         """After `terminate`: it has ended, and others of its tree have not. Told at the next `read`."""
         self._guard: Guard | None = guard
@@ -115,6 +121,10 @@ class Child:
     def kill(self) -> None:
         """SIGKILL to it and all that it begot."""
         self._tell(wire.KILL)
+
+    def pin(self, name: str, addresses: Sequence[str]) -> None:
+        """The answer to a name that was `asked` for; none where it has no address, or must not be reached."""
+        self._tell(("pin", name, tuple(addresses)))
 
     def tree(self) -> list[int]:
         """The pids of it and all that it begot, as far as they live; raises GuardLost."""
@@ -189,6 +199,13 @@ class Child:
         if said is None:
             return False
         what, *rest = said
+        if what == "egress":
+            self.egress += rest[0]
+            return False
+        if what == "ask":
+            if self.asked is not None:
+                self.asked(rest[0])
+            return False
         if what == "gone":
             self.leader_gone = True
             return False

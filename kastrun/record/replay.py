@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kastrun.errors import JournalError
-from kastrun.facts import JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
+from kastrun.facts import Egress, JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
 from kastrun.jobids import JobIds
 from kastrun.journal import Damage, Entry, reader
 from kastrun.record.soundness import Flaws, examine
@@ -112,6 +112,9 @@ class Fold:
     def take(self, fact: reader.Known | None) -> None:
         tally, passing = self.tally, self.passing
         match fact:
+            case Egress():
+                if fact.job not in passing:
+                    tally.apply(fact)
             case RunStarted() | RunEnded() | JobStarted() | JobRetried() | JobEnded():
                 self.take_fact(fact)
             case reader.FindingEntry():

@@ -10,7 +10,7 @@ import socket
 from typing import Any, Final
 
 from kastrun.sandbox.copies import Copy
-from kastrun.sandbox.ledger import Ledger
+from kastrun.sandbox.ledger import Ledger, Protocol
 from kastrun.sandbox.rules import Rules
 from kastrun.sandbox.sockaddr import parse, unix_path
 from kastrun.sandbox.stub import PORT, Stub
@@ -33,7 +33,7 @@ class Destinations:
         verdict = self._rules.judge(address.version, address.number, address.port)
         if verdict == "refused" and address.port == PORT and self._resolves:
             return self._stub.lead(address, through.kind).to(through.family), True
-        protocol = "tcp" if through.kind == STREAM else "udp"
+        protocol: Protocol = "tcp" if through.kind == STREAM else "udp"
         self._ledger.contact(protocol, address.version, address.number, address.port, verdict)
         if verdict == "refused":
             raise OSError(errno.EACCES, "outside the scope")

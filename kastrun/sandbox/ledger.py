@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, Literal
 
 from kastrun.sandbox.rules import Verdict
 
@@ -23,7 +23,8 @@ _NAME_CACHE: Final = "/var/run/nscd/socket"
 """Where glibc looks for a cache at every start of a program: nothing that the job does."""
 _WIDTHS: Final = {4: (32, 24, 16, 8, 0), 6: (128, 64, 48, 32, 0)}
 
-Line = tuple[str, str, str, int, float, float, list[tuple[int, int]], bool]
+Protocol = Literal["tcp", "udp", "dns", "unix"]
+Line = tuple[str, Protocol, Verdict, int, float, float, list[tuple[int, int]], bool]
 """Destination, protocol, verdict, count, first and last time (seconds since 1970), ranges of ports,
 and whether these are not all."""
 
@@ -59,7 +60,7 @@ class _Entry:
         return (place << 3 | bit for place, byte in filled for bit in range(8) if byte >> bit & 1)
 
 
-_Key = tuple[str, str, Verdict]
+_Key = tuple[str, Protocol, Verdict]
 
 
 class Ledger:
@@ -68,10 +69,10 @@ class Ledger:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._entries: dict[_Key, _Entry] = {}
-        self._known: dict[tuple[int, int, str, Verdict], _Entry] = {}
+        self._known: dict[tuple[int, int, Protocol, Verdict], _Entry] = {}
         self._widths: dict[int, int] = {}
 
-    def contact(self, protocol: str, version: int, number: int, port: int, verdict: Verdict) -> None:
+    def contact(self, protocol: Protocol, version: int, number: int, port: int, verdict: Verdict) -> None:
         """A packet would have gone, or went, to this address."""
         now = self._clock()
         key = (version, number, protocol, verdict)
@@ -107,7 +108,7 @@ class Ledger:
                 len(ranges) > MOST_RANGES,
             )
 
-    def _known_from_now(self, key: tuple[int, int, str, Verdict], now: float) -> _Entry:
+    def _known_from_now(self, key: tuple[int, int, Protocol, Verdict], now: float) -> _Entry:
         version, number, protocol, verdict = key
         wider = [_network(version, number, width) for width in _WIDTHS[version]]
         entry = self._entry(wider, protocol, verdict, now)
@@ -116,11 +117,11 @@ class Ledger:
         self._known[key] = entry
         return entry
 
-    def _add(self, wider: list[str], protocol: str, verdict: Verdict) -> None:
+    def _add(self, wider: list[str], protocol: Protocol, verdict: Verdict) -> None:
         now = self._clock()
         self._entry(wider, protocol, verdict, now).add(0, now)
 
-    def _entry(self, wider: list[str], protocol: str, verdict: Verdict, now: float) -> _Entry:
+    def _entry(self, wider: list[str], protocol: Protocol, verdict: Verdict, now: float) -> _Entry:
         """The entry of the first of these destinations that is there already or for which there is room."""
         last = len(wider) - 1
         for place, destination in enumerate(wider):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from kastrun.reach import Reach
+
 
 class Orders(NamedTuple):
     """What `confine` shall make of a process."""
@@ -47,3 +49,5 @@ class Orders(NamedTuple):
     """Whether the first of `filters` notifies a listener, which goes out on the channel."""
     cgroup: str
     """The folder of a cgroup to enter; empty for none."""
+    reach: Reach | None = None
+    """What the broker holds it to, where there is a `listener`."""

@@ -7,9 +7,11 @@ so both end with equal tallies.
 
 from kastrun.tally.counts import Finding, Outcome, PluginTimes, Running, Slow
 from kastrun.tally.fold import Tally, moment
+from kastrun.tally.network import Contacts
 from kastrun.tally.verdict import Coverage, ExitCode, coverage, exit_code
 
 __all__ = [
+    "Contacts",
     "Coverage",
     "ExitCode",
     "Finding",

@@ -13,9 +13,19 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from kastrun.facts import Fact, JobEnded, JobRetried, JobStarted, Progress, RunEnded, RunStarted
+from kastrun.facts import (
+    Egress,
+    Fact,
+    JobEnded,
+    JobRetried,
+    JobStarted,
+    Progress,
+    RunEnded,
+    RunStarted,
+)
 from kastrun.model import SEVERITIES, Severity, Status
 from kastrun.tally.counts import Counted, Finding, Found, Outcome, PluginTimes, Running, Slow
+from kastrun.tally.network import Network
 
 GROUPS: Final = 1000
 """Most groups of findings; what belongs to none of them is counted by severity as "others"."""
@@ -69,12 +79,15 @@ class Tally:
         """What else the last attempt of a job counted that has not ended ok: the next one counts it anew."""
         self._earlier_s = 0.0
         self._last = ""
+        self.network = Network()
 
     # Facts
 
     def apply(self, fact: Fact) -> None:
         """Take one fact in."""
         match fact:
+            case Egress():
+                self.network.take(fact)
             case Progress():
                 self._progressed(fact)
             case JobStarted():

@@ -26,6 +26,11 @@ _IN_FULL: Final = 5
 _IN_LINES: Final = 20
 _LEFT_OUT: Final = 10
 _WORDS: Final = {"fail": "failed"}
+_CONTACTS: Final = {
+    "refused": ("refused", "yellow"),
+    "audited": ("out of scope", "yellow"),
+    "allowed": ("contacted", "dim"),
+}
 _VERDICTS: Final = {
     0: ("Passed", "bold green"),
     1: ("Failed on findings", "bold red"),
@@ -57,6 +62,7 @@ def summary(
         _findings(tally, verbose),
         _failures(tally, verbose),
         *_times(tally),
+        _network(tally),
         _asides(tally),
         _left_out(tally, verbose),
     ]
@@ -194,6 +200,25 @@ def _statuses(counts: dict[str, int]) -> str:
     return ", ".join(
         f"{counts[status]:,} {_WORDS.get(status, status)}" for status in order if status in counts
     )
+
+
+# Network
+
+
+def _network(tally: Tally) -> RenderableType | None:
+    """What each plugin contacted, and first what it was refused."""
+    contacts = tally.network.contacts()
+    if not contacts:
+        return None
+    table = _grid(4, "right")
+    for each in contacts:
+        word, style = _CONTACTS[each.verdict]
+        where = ", ".join(clean(text, 80) for text in each.destinations)
+        more = f" and {each.more:,} more" if each.more else ""
+        table.add_row(
+            Text(f"{each.count:,}×"), Text(word, style=style), clean(each.plugin), Text(where + more)
+        )
+    return _section("Network", [table])
 
 
 # What was skipped or left out, and where to go from here

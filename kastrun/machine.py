@@ -37,7 +37,10 @@ async def examine(level: SandboxLevel, family: Family, *, all_means: bool = Fals
     lacking: dict[Means, str] = {}
     seen: dict[Means, dict[str, int]] = {}
     machine = Machine(
-        landlock=landlock.abi() if kernel.SUPPORTED else 0, root=os.geteuid() == 0, place=_place()
+        landlock=landlock.abi() if kernel.SUPPORTED else 0,
+        root=os.geteuid() == 0,
+        place=_place(),
+        broker=kernel.SUPPORTED,
     )
     for means in MEANS[level]:
         if means == "off":
@@ -48,7 +51,12 @@ async def examine(level: SandboxLevel, family: Family, *, all_means: bool = Fals
         elif not all_means:
             break
     return Machine(
-        lacking=lacking, seen=seen, landlock=machine.landlock, root=machine.root, place=machine.place
+        lacking=lacking,
+        seen=seen,
+        landlock=machine.landlock,
+        root=machine.root,
+        place=machine.place,
+        broker=any("tcp" in each for each in seen.values()),  # it was lent a socket to try with
     )
 
 

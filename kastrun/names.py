@@ -21,6 +21,10 @@ class Names:
         self._answers: dict[str, tuple[str, ...]] = {}
         self._asking: dict[str, trio.Event] = {}
 
+    def known(self, name: str) -> tuple[str, ...] | None:
+        """What was answered already; None where it was not asked for."""
+        return self._answers.get(name)
+
     async def addresses(self, name: str) -> tuple[str, ...]:
         """The addresses of `name`, empty where it has none or the resolver does not answer in time."""
         if name in self._asking:

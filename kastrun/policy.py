@@ -70,6 +70,8 @@ CANARIES: Final[Mapping[str, str]] = {
     "mount": "something is mounted",
     "regain": "a privilege is regained",
     "daemon": "a daemon outlives its job",
+    "tcp": "a listener outside the scope is connected to",
+    "udp": "a packet is sent out of the scope",
 }
 """What is tried, as it would read had it happened."""
 _MAY_HAPPEN: Final = frozenset(("signal", "abstract"))

@@ -7,8 +7,10 @@ comes of them is `worker`'s; a bad plugin is a cause here, never an exception.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import partial
+from typing import Protocol
 
 import trio
 
@@ -23,8 +25,10 @@ from kastrun.engine.witness import Witness
 from kastrun.launch import Station
 from kastrun.process import Child, Exit, Family, GuardLost, LauncherLost, Stream
 from kastrun.protocol import Decoder
+from kastrun.reach import Reach
 from kastrun.sandbox.drafting import UNCONFINED, Confinement
 from kastrun.sandbox.ledger import Line
+from kastrun.sandbox.orders import Orders
 from kastrun.workspace import Place
 
 PIPES_S = 2.0
@@ -38,6 +42,14 @@ class _Phase(Enum):
     ENDING = "ending"  # SIGTERM was sent, the grace runs
     KILLED = "killed"  # SIGKILL was sent
     DEAD = "dead"  # the leader and all that it left are gone; what is in the pipes is read
+
+
+class Outside(Protocol):
+    """What processes may reach, and who answers the names that they ask for."""
+
+    def reach(self, bundle: Bundle) -> Reach: ...
+
+    def ask(self, name: str, then: Callable[[Sequence[str]], None]) -> None: ...
 
 
 class NotStarted(Exception):
@@ -62,10 +74,11 @@ class Life:
         emit: Emit,
         control: Control,
         confinement: Confinement = UNCONFINED,
+        outside: Outside | None = None,
     ) -> None:
         self.bundle, self.station, self.place = bundle, station, place
         self._family, self._clock, self._emit, self._control = family, clock, emit, control
-        self.confinement = confinement
+        self.confinement, self._outside = confinement, outside
         self.line, secrets = station.line(bundle, place.artifacts, place.inputs)
         limits = station.limits
         self.decoder = Decoder(
@@ -95,13 +108,15 @@ class Life:
                 cwd=place.home,
                 stdin=self.line,
                 memory_mb=station.limits.memory_mb,
-                orders=self.confinement.orders_for(place.home),
+                orders=self._orders(),
             )
         except OSError as error:
             raise NotStarted(error) from error
         except LauncherLost as error:
             self._launcher_lost(error)
             return
+        if (outside := self._outside) is not None:
+            child.asked = lambda name: outside.ask(name, partial(child.pin, name))
         self._control.listen(child.wake)
         try:
             await self._watch(child)
@@ -118,6 +133,13 @@ class Life:
     def _launcher_lost(self, error: LauncherLost) -> None:
         self._control.launcher_lost = True
         self.cause = self.cause or Cause("cancelled", f"it was not started: {error}", _RESUME)
+
+    def _orders(self) -> Orders | None:
+        """With what its process may reach, where a broker holds it to that."""
+        orders = self.confinement.orders_for(self.place.home)
+        if orders is None or self._outside is None:
+            return orders
+        return orders._replace(reach=tuple(self._outside.reach(self.bundle)))
 
     async def _watch(self, child: Child) -> None:
         """Until it is over; a cancellation from outside becomes the cause `cancelled`."""

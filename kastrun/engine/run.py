@@ -20,7 +20,7 @@ from kastrun.engine.batch import Batch, Emit
 from kastrun.engine.clock import Clock
 from kastrun.engine.control import Control
 from kastrun.engine.levers import Levers
-from kastrun.engine.life import Life
+from kastrun.engine.life import Life, Outside
 from kastrun.engine.turn import Turn
 from kastrun.engine.worker import Allowed, Worker
 from kastrun.errors import JournalError
@@ -45,8 +45,9 @@ class Engine:
     `levers` move that while the run goes on;
     `timeout_s` the run's own limit; `failed` are jobs that an earlier start of the run has
     seen fail (id to plugin). A passing error is tried again until there were `attempts`;
-    `dice` spread the waits in between. `confinements` are what holds each plugin's jobs. `life`
-    makes a process's life: a watched one where somebody looks on (`kastrun.trial`).
+    `dice` spread the waits in between. `confinements` are what holds each plugin's jobs, `outside`
+    what they may reach. `life` makes a process's life: a watched one where somebody looks on
+    (`kastrun.trial`).
     """
 
     jobs: Iterable[Job]
@@ -66,6 +67,7 @@ class Engine:
     levers: Levers | None = None
     failed: Mapping[str, str] = field(default_factory=dict)
     confinements: Mapping[str, Confinement] = field(default_factory=dict)
+    outside: Outside | None = None
     life: Callable[..., Life] = Life
     places: Places = field(default_factory=Places)
 
@@ -106,6 +108,7 @@ class Engine:
             inputs=self.inputs,
             life=self.life,
             confinements=self.confinements,
+            outside=self.outside,
             places=self.places,
             attempts=self.attempts,
             dice=self.dice,

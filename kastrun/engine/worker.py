@@ -22,7 +22,7 @@ from kastrun.engine.backoff import wait_s
 from kastrun.engine.batch import Batch, Emit
 from kastrun.engine.clock import Clock
 from kastrun.engine.control import Control
-from kastrun.engine.life import Life, NotStarted
+from kastrun.engine.life import Life, NotStarted, Outside
 from kastrun.engine.outcome import Cause, Outcome, decide, of_each
 from kastrun.errors import UsageError
 from kastrun.facts import Egress, JobEnded, JobRetried, JobStarted
@@ -58,6 +58,7 @@ class Worker:
     inputs: Inputs
     life: Callable[..., Life]
     confinements: Mapping[str, Confinement]
+    outside: Outside | None
     places: Places
     attempts: int
     dice: Callable[[], float]
@@ -122,6 +123,7 @@ class Worker:
                 emit=self.emit,
                 control=self.control,
                 confinement=self.confinements.get(together.plugin, UNCONFINED),
+                outside=self.outside,
             )
             self.emit(_events(self._starts(life)))
             return await self._until_ended(life, waiting)

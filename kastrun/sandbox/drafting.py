@@ -94,8 +94,8 @@ def draft(policy: Policy, machine: Machine, subject: Subject) -> Orders:
         oom_score_adj=_FIRST_TO_DIE,
         landlock=machine.landlock,
         own_tcp=not machine.broker,
-        filters=(filters.denying(namespaces=spaces),),
-        listener=False,
+        filters=_filters(policy, machine, spaces=spaces),
+        listener=machine.broker,
         cgroup="",
     )
 
@@ -119,6 +119,12 @@ def confinement(policy: Policy, machine: Machine, subject: Subject) -> Confineme
     """What a policy comes to on this machine."""
     orders = None if policy.means == "off" else draft(policy, machine, subject)
     return Confinement(held=policy.held, orders=orders)
+
+
+def _filters(policy: Policy, machine: Machine, *, spaces: bool) -> tuple[bytes, ...]:
+    if not machine.broker:
+        return (filters.denying(namespaces=spaces),)
+    return filters.programs(namespaces=spaces, joins=policy.network == "full")
 
 
 def _rlimits(limits: Limits, *, spaces: bool) -> tuple[tuple[int, int], ...]:

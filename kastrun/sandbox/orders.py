@@ -6,9 +6,7 @@ Plain members only, so that it travels as a marshalled tuple: `tuple(orders)` th
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from kastrun.reach import Reach
+from typing import Any, NamedTuple
 
 
 class Orders(NamedTuple):
@@ -49,5 +47,5 @@ class Orders(NamedTuple):
     """Whether the first of `filters` notifies a listener, which goes out on the channel."""
     cgroup: str
     """The folder of a cgroup to enter; empty for none."""
-    reach: Reach | None = None
-    """What the broker holds it to, where there is a `listener`."""
+    reach: tuple[Any, ...] = ("none", "enforce")
+    """What the broker holds it to, where there is a `listener`: the members of a `Reach`."""

@@ -25,6 +25,7 @@ from kastrun.names import Names
 from kastrun.process import Family
 from kastrun.profile.window import window
 from kastrun.scan.opening import Opening
+from kastrun.scan.outside import Outside
 from kastrun.scan.prepare import Prepared, caps_of, jobs_of, prepare
 from kastrun.scan.resume import Resume, keep_assets, read_back, take_back
 from kastrun.scan.reuse import Since, take_over
@@ -138,7 +139,8 @@ class _Run:
                 steering = self._steering(sinks)
                 if steering is not None:
                     beside.start_soon(steering.steer)
-                self.failure = await self._engine(prepared, sinks, steering).run() or self.failure
+                engine = self._engine(prepared, sinks, steering, beside)
+                self.failure = await engine.run() or self.failure
                 if self.failure is None:
                     sinks(fact_line(self._over()))
                 beside.cancel_scope.cancel()
@@ -167,15 +169,19 @@ class _Run:
         sinks.hears = steering.hear
         return steering
 
-    def _engine(self, prepared: Prepared, sinks: Sinks, steering: Steering | None) -> Engine:
+    def _engine(
+        self, prepared: Prepared, sinks: Sinks, steering: Steering | None, beside: trio.Nursery
+    ) -> Engine:
         intent, finished = self.intent, self.earlier.finished
         items = jobs_of(intent, prepared.choice.selection)
         posts = stations(intent, prepared)
+        names = Names()
         return Engine(
             jobs=(item for item in items if isinstance(item, Job) and item.id not in finished),
             stations=posts,
             confinements=confinements(prepared, posts),
-            allowed=Gate(intent, Names(), self._opening(), steering).look,
+            outside=Outside(intent.scope, names, prepared.choice.policies, beside),
+            allowed=Gate(intent, names, self._opening(), steering).look,
             sink=sinks,
             folder=str(self.folder),
             max_workers=steering.workers.count if steering else intent.profile.max_workers,

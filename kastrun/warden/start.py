@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from typing import Any, Final
+import socket
+from typing import Any, Final, NamedTuple
 
 from kastrun.sandbox.begin import Begun, Command, begin
 from kastrun.sandbox.orders import Orders
+from kastrun.warden import wire
 
 _DEFAULT_AGAIN: Final = (
     signal.SIGINT,
@@ -26,11 +28,19 @@ _DEFAULT_AGAIN: Final = (
 """What Python or the launcher ignores; a plugin that inherited that would be deaf."""
 
 
-def start(packet: tuple[Any, ...], fds: list[int]) -> Begun:
+class Started(NamedTuple):
+    """A child, and where its sockets are lent by a broker the listener for that, with its orders."""
+
+    begun: Begun
+    orders: Orders | None = None
+    listener: int = -1
+
+
+def start(packet: tuple[Any, ...], fds: list[int]) -> Started:
     """Start what a `start` packet asks for. Raises OSError where it cannot be."""
     _, program, argv, environment, cwd, memory_bytes, orders = packet
     if orders is not None:
-        return begin(Orders(*orders), Command(program, argv, environment, fds))
+        return _confined(Orders(*orders), Command(program, argv, environment, fds))
     os.chdir(cwd)  # of the warden itself, which has no other use for it
     try:
         pid = os.posix_spawn(
@@ -46,7 +56,16 @@ def start(packet: tuple[Any, ...], fds: list[int]) -> Begun:
         os.chdir("/")  # else the folder could not be unmounted while we wait for the next job
     if memory_bytes:
         _bound_memory(pid, memory_bytes)
-    return Begun(pid, -1)
+    return Started(Begun(pid, -1))
+
+
+def _confined(orders: Orders, command: Command) -> Started:
+    if not orders.listener:
+        return Started(begin(orders, command), orders)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        begun = begin(orders, command, theirs.fileno())
+        return Started(begun, orders, wire.descriptor(ours))
 
 
 def _bound_memory(pid: int, size: int) -> None:

@@ -7,6 +7,8 @@ and the warden kills what it guards and ends. It decides nothing: time limits ar
 
 from __future__ import annotations
 
+import errno
+import math
 import os
 import resource
 import select
@@ -15,8 +17,10 @@ import socket
 import traceback
 from typing import Any, Final, NamedTuple
 
-from kastrun.sandbox import canary
+from kastrun.reach import Reach
+from kastrun.sandbox import canary, canary_network
 from kastrun.sandbox.begin import Begun
+from kastrun.sandbox.broker import Broker
 from kastrun.sandbox.namespaces import ENDED
 from kastrun.sandbox.orders import Orders
 from kastrun.warden import tree, wire
@@ -52,10 +56,23 @@ def guard(control: socket.socket) -> None:
 def _look(orders: tuple[Any, ...], secret: str) -> tuple[Any, ...]:
     """What a process that is confined like this can do all the same."""
     try:
-        return "seen", canary.look(Orders(*orders), secret, tree.kill)
+        ordered = Orders(*orders)
+        unlent = ordered._replace(filters=ordered.filters[-1:], listener=False)
+        return "seen", canary.look(unlent, secret, tree.kill) | _look_outside(ordered)
     except OSError as error:
         tree.kill()
         return "not", error.errno or 0, error.strerror or str(error)
+
+
+def _look_outside(orders: Orders) -> dict[str, int]:
+    """What it can reach; where no sockets can be lent, the errno with which that failed."""
+    if not orders.listener:
+        return {}
+    try:
+        return canary_network.look(orders, tree.kill)
+    except OSError as error:
+        tree.kill()
+        return {"broker": error.errno or errno.EPERM}
 
 
 class _Ended(NamedTuple):
@@ -73,18 +90,30 @@ class _Guarded:
         self._control = control
         self._poll = select.poll()
         self._begun = Begun(0, -1)
+        self._broker: Broker | None = None
         self._polite = False
 
     def run(self, packet: tuple[Any, ...], fds: list[int]) -> None:
         try:
-            self._begun = start(packet, fds)
+            started = start(packet, fds)
         except OSError as error:
             wire.send(self._control, ("not", error.errno or 0, error.strerror or str(error)))
             return
         finally:
             for fd in fds:
                 os.close(fd)
+        self._begun = started.begun
+        if started.orders is not None and started.listener >= 0:
+            self._broker = self._brokering(started.listener, Reach(*started.orders.reach))
         self._watch()
+
+    def _brokering(self, listener: int, reach: Reach) -> Broker:
+        def note(packet: tuple[Any, ...]) -> None:
+            wire.send(self._control, packet)
+
+        broker = Broker(listener, reach, note, lambda: tree.descendants(os.getpid()))
+        self._poll.register(broker, select.POLLIN)
+        return broker
 
     def _watch(self) -> None:
         bell = self._begun.ended if self._begun.ended >= 0 else os.pidfd_open(self._begun.pid)
@@ -102,6 +131,8 @@ class _Guarded:
             self._poll.unregister(bell)
             self._wait_for_the_rest()
         left = tree.kill(uncounted=self._begun.pid)
+        if self._broker is not None:
+            self._broker.close()
         wire.send(self._control, ("end", *ended, len(left), left[:_MOST_NAMED]))
 
     def _of_leader(self) -> _Ended:
@@ -120,9 +151,14 @@ class _Guarded:
 
     def _wait(self, timeout_ms: int) -> list[tuple[int, int]]:
         """What is ready; commands are obeyed on the way, and dead orphans collected."""
+        broker = self._broker
+        if broker is not None and (seconds := broker.seconds()) is not None:
+            timeout_ms = min(timeout_ms, math.ceil(1000 * seconds))
         ready = self._poll.poll(timeout_ms)
         if not ready:
             tree.reap_orphans(self._begun.pid)
+        if broker is not None:
+            broker.serve()
         for fd, _ in ready:
             if fd == self._control.fileno():
                 self._obey()
@@ -136,6 +172,8 @@ class _Guarded:
         elif packet == wire.KILL:
             self._polite = False
             tree.strike()
+        elif packet[0] == "pin" and self._broker is not None:
+            self._broker.pin(*packet[1:])
 
     def _wait_for_the_rest(self) -> None:
         """After SIGTERM the leader is gone: those that outlived it have the rest of the grace."""

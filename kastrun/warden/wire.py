@@ -52,4 +52,15 @@ def receive(from_: socket.socket) -> tuple[tuple[Any, ...], list[int]]:
     if not data:
         raise Closed
     packet: tuple[Any, ...] = marshal.loads(data)  # noqa: S302 - our own other half
-    return packet, [fd for _, _, some in extra for fd in array.array("i", some)]
+    return packet, _descriptors(extra)
+
+
+def descriptor(from_: socket.socket) -> int:
+    """One that a child has sent, with a byte that says nothing."""
+    _, extra, _, _ = from_.recvmsg(1, _ROOM, socket.MSG_CMSG_CLOEXEC)
+    (found,) = _descriptors(extra)
+    return found
+
+
+def _descriptors(extra: list[tuple[int, int, bytes]]) -> list[int]:
+    return [fd for _, _, some in extra for fd in array.array("i", some)]

@@ -8,6 +8,7 @@ Confined it runs as in a scan: by the launcher and a warden, by orders drafted f
 from __future__ import annotations
 
 import os
+import resource
 import select
 import shutil
 import signal
@@ -15,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,8 @@ class Said:
     err: str
     code: int
     left: int = 0
+    told: tuple[tuple[Any, ...], ...] = ()
+    """What its broker told of it: lines of the ledger."""
 
     @property
     def attempts(self) -> dict[str, str]:
@@ -177,6 +180,7 @@ class Running:
         self._warden: Warden | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._end: tuple[Any, ...] = ()
+        self._told: list[tuple[Any, ...]] = []
         with open(os.devnull, "rb") as null, self._out.open("wb") as out, self._err.open("wb") as err:
             fds = (null.fileno(), out.fileno(), err.fileno(), *leak)
             if orders is not None:
@@ -217,7 +221,8 @@ class Running:
             return True
         assert self._warden
         while not self._end and (said := self._warden.hear(seconds)):
-            assert said[0] in {"gone", "end"}, said
+            assert said[0] in {"gone", "end", "egress"}, said
+            self._told += said[1] if said[0] == "egress" else ()
             self._end = said[1:] if said[0] == "end" else ()
         return bool(self._end)
 
@@ -231,7 +236,13 @@ class Running:
             code, left = self._end[0], self._end[3]
         if self._warden:
             self._warden.control.close()
-        return Said(self._out.read_text(errors="replace"), self._err.read_text(errors="replace"), code, left)
+        return Said(
+            self._out.read_text(errors="replace"),
+            self._err.read_text(errors="replace"),
+            code,
+            left,
+            tuple(self._told),
+        )
 
 
 @dataclass
@@ -295,7 +306,7 @@ class Arena:
 
     def orders(self, **changes: Any) -> Orders:
         means: Literal["namespaces", "plain"] = "namespaces" if self.cell.level == "strict" else "plain"
-        machine = Machine(landlock=landlock.abi(), root=self.uid == 0)
+        machine = Machine(landlock=landlock.abi(), root=self.uid == 0, broker=True)
         policy = decide(plugin("attack", sandbox=SandboxAsk()), SandboxWish(), machine, means)
         subject = Subject(programs=(PYTHON,), folders=(), path="/usr/bin:/bin", limits=LIMITS)
         orders = draft(policy, machine, subject)
@@ -321,18 +332,27 @@ class Arena:
         return [PYTHON, "-I", str(script), *map(str, args)]
 
     def begin(
-        self, payload: str, *args: object, leak: int | None = None, also: str = "", **changes: Any
+        self,
+        payload: str,
+        *args: object,
+        leak: int | None = None,
+        also: str | Sequence[str] = (),
+        memory_mb: int | None = None,
+        **changes: Any,
     ) -> Running:
         """Begin an attack. `changes` are laid over its orders; `leak` is a descriptor left open, by
-        mistake, as its 3; `also` a folder that it may read.
+        mistake, as its 3; `also` are what it may read besides.
         """
         command = self.command(payload, *args)
         leaked = () if leak is None else (leak,)
         if not self.cell.confined:
             return Running(self, command, None, leaked)
         orders = self.orders(**changes)
-        if also:
-            orders = orders._replace(readable=(*orders.readable, also))
+        also = (also,) if isinstance(also, str) else also
+        orders = orders._replace(readable=tuple(dict.fromkeys((*orders.readable, *also))))
+        if memory_mb:
+            bounds = dict(orders.rlimits) | {resource.RLIMIT_DATA: memory_mb << 20}
+            orders = orders._replace(rlimits=tuple(bounds.items()))
         return Running(self, command, orders, leaked)
 
     def run(self, payload: str, *args: object, **how: Any) -> Said:

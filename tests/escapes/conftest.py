@@ -18,16 +18,11 @@ from arena import Arena, Cell, Garrison, cells
 
 @pytest.fixture(scope="session")
 def garrisons() -> Iterator[Callable[[Cell], Garrison]]:
-    """The garrison of a cell, started when it is first wanted."""
+    """The garrison of a cell. All are there before the first test, which owns only what it begets itself."""
     with ExitStack() as stack:
-        there: dict[object, Garrison] = {}
-
-        def garrison(cell: Cell) -> Garrison:
-            if cell.who not in there:
-                there[cell.who] = stack.enter_context(Garrison(_folder(stack), cell.who))
-            return there[cell.who]
-
-        yield garrison
+        people = {cell.who for cell in cells()}
+        there = {who: stack.enter_context(Garrison(_folder(stack), who)) for who in people}
+        yield lambda cell: there[cell.who]
 
 
 @pytest.fixture(params=cells(), ids=str)

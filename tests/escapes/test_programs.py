@@ -6,40 +6,40 @@ must not be paid for by what scanners do all day.
 
 from __future__ import annotations
 
-import json
 import shutil
 import ssl
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from socket import create_server
 
 import pytest
-from arena import Arena, Cell, Said, cells
+from arena import Arena, Cell, Garrison, Said, cells
 from listeners import Listeners
 from test_network import INSIDE, OUTSIDE, one
 
+from kastrun.reach import Reach
+
 NAME = "target.example"
-REACH = {
-    "network": "scope",
-    "scope": "enforce",
-    "written": [one(INSIDE)],
-    "names": [(NAME, False, 0)],
-    "pins": [(NAME, [INSIDE])],
-}
+REACH = Reach(
+    "scope",
+    "enforce",
+    written=(one(INSIDE),),
+    names=((NAME, False, 0),),
+    pins=((NAME, (INSIDE,)),),
+)
 PAGE = b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 RESOLVING = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/services", "/etc/protocols")
 JAVA = tuple(str(path) for path in Path("/etc").glob("java*"))
-CELLS = [cell for cell in cells() if cell.level != "off" and cell.who == "user"]
+CELLS = [cell for cell in cells() if cell.confined and cell.who == "user"]
 
 
 @pytest.fixture(params=CELLS, ids=str)
-def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
+def arena(request: pytest.FixtureRequest, garrisons: Callable[[Cell], Garrison]) -> Iterator[Arena]:
     folder = Path(tempfile.mkdtemp(prefix="kastrun-arena-"))
-    cell: Cell = request.param
-    yield Arena(folder, cell)
+    yield Arena(folder, request.param, garrisons(request.param))
     shutil.rmtree(folder)
 
 
@@ -52,8 +52,7 @@ def listeners() -> Iterator[Listeners]:
 def run(arena: Arena, *argv: object, readable: tuple[str, ...] = ()) -> Said:
     have = [path for path in (*RESOLVING, *JAVA, *readable) if Path(path).exists()]
     program = shutil.which(str(argv[0])) or str(argv[0])
-    told = arena.folder / "told.json"
-    wishes = {"reach": REACH, "readable": have, "memory_mb": 4096, "told": str(told)}
+    wishes = {"reach": tuple(REACH), "also": have, "memory_mb": 4096}
     return arena.run("os.execv(ARGS[0], ARGS)", program, *argv[1:], **wishes)
 
 
@@ -72,8 +71,7 @@ def test_curl(arena: Arena, listeners: Listeners):
     assert listeners.heard(OUTSIDE) == []
     said = run(arena, "curl", "-sS", f"http://other.example:{port}/")
     assert said.code == 6, said  # it cannot be resolved
-    told = json.loads((arena.folder / "told.json").read_text())
-    assert ["other.example", "dns", "refused"] in [line[:3] for line in told]
+    assert ("other.example", "dns", "refused") in [line[:3] for line in said.told]
 
 
 @pytest.mark.needs("nmap")
@@ -225,7 +223,7 @@ with socket.create_connection((ARGS[0], int(ARGS[2]))) as s:  # what is sent in 
 
 def test_asyncio_and_messages_on_a_stream(arena: Arena, listeners: Listeners):
     have = [path for path in RESOLVING if Path(path).exists()]
-    said = arena.run(ASYNCIO, NAME, OUTSIDE, listeners.port, reach=REACH, readable=have)
+    said = arena.run(ASYNCIO, NAME, OUTSIDE, listeners.port, reach=tuple(REACH), also=have)
     assert said.out.split() == ["True", "refused", "570000"], said
 
 
@@ -254,5 +252,5 @@ try:
     s.connect((ARGS[0], int(ARGS[1])))
 except BlockingIOError:
     print("limit kept")
-""", INSIDE, port, reach=REACH)  # fmt: skip
+""", INSIDE, port, reach=tuple(REACH))  # fmt: skip
     assert said.out.startswith("late") and "limit kept" in said.out, said

@@ -88,6 +88,7 @@ DOORS = {"resources.py": "reads what was shipped"}
 OWN_ENTRIES = {
     "demo/__main__.py": "`python -m kastrun.demo` is a program of its own",
     "sandbox/begin.py": "a forked child that cannot become its program ends here",
+    "sandbox/canary_network.py": "a child that has tried whom it could reach ends here",
     "sandbox/canary.py": "a child that has tried what it should not be able to do ends here",
     "sandbox/namespaces.py": "the init of a job's namespaces ends when the last process in them has",
     "warden/launcher.py": "a forked warden ends here, in a process of its own",

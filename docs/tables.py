@@ -75,7 +75,9 @@ def _cell(text: str) -> str:
 
 def _rows(root: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     tables = [("", root)]
-    tables += [(f"{name}.", root["$defs"][name]) for name in ("limits", "sandbox", "http", "output", "notify")]
+    tables += [
+        (f"{name}.", root["$defs"][name]) for name in ("limits", "sandbox", "http", "output", "notify")
+    ]
     tables += [("plugins.NAME.", root["$defs"]["choice"])]
     for prefix, table in tables:
         for name, schema in table["properties"].items():

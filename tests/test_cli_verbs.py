@@ -120,6 +120,7 @@ def test_no_runs_is_no_error(tmp_path: Path) -> None:
     done = kastrun(tmp_path, "runs")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == "there are no runs in runs\n"
+    assert kastrun(tmp_path, "runs", "shop").stderr == "there are no runs of shop in runs\n"
 
 
 def test_a_damaged_journal_is_shown_with_its_offset(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ def serve(options: argparse.Namespace) -> int:
     elif rows:
         sys.stdout.write("".join(map(_line, rows)))
     else:
-        sys.stderr.write(f"there are no runs in {common.runs_dir()}\n")
+        whose = f" of {clean(options.name)}" if options.name else ""
+        sys.stderr.write(f"there are no runs{whose} in {common.runs_dir()}\n")
     return 0
 
 

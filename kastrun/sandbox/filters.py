@@ -62,6 +62,14 @@ _SHARED: Final = """
     shmget shmat shmdt shmctl semget semop semtimedop semctl msgget msgsnd msgrcv msgctl mq_open mq_unlink
 """
 """What all processes of a user share, where there is no IPC namespace."""
+_ATTRIBUTES: Final = """
+    chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes futimesat file_setattr
+    setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat
+"""
+"""Rights, owners and times of files, of which Landlock knows nothing: where a root of its own does not
+keep a job from the user's files it may change none, its own neither, for a name can lead anywhere."""
+_SET_FLAGS: Final = (0x40086602, 0x401C5820)
+"""FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR: as `chattr`."""
 _TIMED: Final = "prlimit64 sched_setaffinity sched_setscheduler sched_setparam sched_setattr"
 """Limits and priorities of the process that the first argument names; 0 is the caller."""
 
@@ -114,6 +122,11 @@ def denying(*, namespaces: bool) -> bytes:
                 if namespaces
                 else (
                     Rule(_SHARED, _NOT_PERMITTED),
+                    Rule(_ATTRIBUTES, _NOT_PERMITTED),
+                    *(Rule("ioctl", _NOT_PERMITTED, (Test(1, "is", flags),)) for flags in _SET_FLAGS),
+                    # The times of an open file to now: `touch` does no more.
+                    Rule("utimensat", _NOT_PERMITTED, (Test(1, "given"),)),
+                    Rule("utimensat", _NOT_PERMITTED, (Test(2, "given"),)),
                     Rule(_TIMED, _NOT_PERMITTED, zero_only),
                     Rule("setpriority ioprio_set", _NOT_PERMITTED, (Test(1, "is not", 0),)),
                     Rule("setpriority", _NOT_PERMITTED, (Test(0, "is", _PRIO_USER),)),

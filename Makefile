@@ -21,6 +21,7 @@ TOOLS := \
   gcc:build-essential \
   go:golang-go \
   gofmt:golang-go \
+  java:default-jdk-headless \
   javac:default-jdk-headless \
   jq:jq \
   make:make \
@@ -33,6 +34,7 @@ TOOLS := \
   shellcheck:shellcheck \
   sslscan:sslscan \
   tmux:tmux \
+  unshare:util-linux \
   whatweb:whatweb
 
 .DEFAULT_GOAL := help

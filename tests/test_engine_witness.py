@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from kastrun.bundle import bundle
 from kastrun.engine.clock import Clock
 from kastrun.engine.witness import Witness
 from kastrun.model import Job
@@ -32,12 +33,13 @@ class _Noon:
         return "2026-11-23T12:00:00.000Z"
 
 
+JOB = Job(
+    id="j1", plugin="p", target=parse(TARGET), declared=TARGET, options={}, priority=50, order=1, awaited=True
+)
+
+
 def witness() -> Witness:
-    target = parse(TARGET)
-    job = Job(
-        id="j1", plugin="p", target=target, declared=TARGET, options={}, priority=50, order=1, awaited=True
-    )
-    return Witness(job, cast("Clock", _Noon()))
+    return Witness(bundle([JOB]), cast("Clock", _Noon()))
 
 
 @pytest.mark.parametrize("said", [[FINDING] * 3, [FINDING, *OTHERS, FINDING | {"key": "k"}], OTHERS, []])
@@ -50,7 +52,8 @@ def test_each_record_has_its_line_in_its_place(said: list[dict[str, Any]]) -> No
     lines = [json.loads(line) for line in batch.lines]
     kept = [message for message in said if message["type"] not in {"progress", "artifact"}]
     assert [line["type"] for line in lines] == [message["type"] for message in kept]
-    for line, message in zip(lines, batch.said, strict=True):
+    messages = [message for _, own in batch.said for message in own]
+    for line, message in zip(lines, messages, strict=True):
         assert (line["job"], line["plugin"], line["target"], line["attempt"]) == ("j1", "p", target, 1)
         assert line["at"] == "2026-11-23T12:00:00.000Z"
         if isinstance(message, Finding):
@@ -58,4 +61,4 @@ def test_each_record_has_its_line_in_its_place(said: list[dict[str, Any]]) -> No
             assert (line["title"], line["location"]) == (FINDING["title"], {"port": 1})
     assert len(batch.facts) == sum(message["type"] == "progress" for message in said)
     assert list(subject.announced) == ["p"] * (OTHERS[-1] in said)
-    assert [json.loads(line)["type"] for line in subject.kept] == ["asset"] * (OTHERS[2] in said)
+    assert [json.loads(line)["type"] for line in subject.kept(JOB)] == ["asset"] * (OTHERS[2] in said)

@@ -27,7 +27,7 @@ def whole(folder: Path) -> tuple[Any, ...]:
 
 
 def runs(home: Path) -> list[Path]:
-    return [path for path in (home / "runs" / "scan").iterdir() if not path.is_symlink()]
+    return [path for path in (home / "runs" / "scan").iterdir() if path.is_dir() and not path.is_symlink()]
 
 
 def test_twenty_in_a_row(tmp_path: Path) -> None:

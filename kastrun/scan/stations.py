@@ -45,10 +45,11 @@ def confinements(prepared: Prepared, stations: Mapping[str, Station]) -> dict[st
 
 
 def confine_station(station: Station, policy: Policy, machine: Machine) -> Confinement:
-    """What a plugin's policy comes to: its folder, its program and those that it requires are readable."""
+    """What a plugin's policy comes to: its folder, its programs and what the job line names are readable."""
     plugin = station.plugin
     programs = (station.argv[0], *(need.probe[0] for need in plugin.requires))
-    subject = Subject(programs=programs, folders=(plugin.folder,), path=station.path, limits=station.limits)
+    given = (plugin.folder, *filter(None, (station.http.ca_file,)))
+    subject = Subject(programs=programs, folders=given, path=station.path, limits=station.limits)
     return confinement(policy, machine, subject)
 
 

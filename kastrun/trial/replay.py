@@ -53,6 +53,7 @@ class _Recorded(Child):
     def __init__(self, exchange: Exchange, clock: _Clock) -> None:
         self.exit = None
         self.leader_gone = False
+        self.egress = []
         self._ending, self._clock, self._began = exchange.ending, clock, clock.now()
         self._chunks = deque(exchange.chunks)
         self._end_at = self._began + exchange.ending.ended_s

@@ -218,6 +218,17 @@ def _report(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(verb=_serves("report"))
 
 
+def _diff(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("before", metavar="A", help="the earlier run: a folder, or NAME for its latest run")
+    parser.add_argument("after", metavar="B", help="the later run")
+    parser.add_argument(
+        "--fail-on", metavar="SEVERITY", help="exit 1 where something new reaches it (default: as B was run)"
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="list all of it, not 20 of a kind")
+    parser.set_defaults(verb=_serves("diff"))
+
+
 def _plugins(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="every plugin found, and whether it can run here")
@@ -290,7 +301,7 @@ def _option(parser: argparse.ArgumentParser) -> None:
 
 
 def _schema(parser: argparse.ArgumentParser) -> None:
-    kinds = ("profile", "plugin", "message", "job", "journal", "record")
+    kinds = ("profile", "plugin", "message", "job", "journal", "record", "diff")
     parser.add_argument("kind", nargs="?", choices=kinds, default="profile", help="which (default: profile)")
     parser.add_argument(
         "--dir", action="append", default=[], metavar="DIR", help="plugins of this folder, too"
@@ -317,6 +328,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "runs": ("list the runs that there are", _runs),
     "show": ("the summary of a run, from its journal", _show),
     "report": ("a page, a table, a CI's file of a run, made from its journal", _report),
+    "diff": ("what is new, gone or not scanned in run B, seen from run A", _diff),
     "plugins": ("the plugins: list, show, new, test, run", _plugins),
     "schema": ("print a JSON Schema, for editors and other programs", _schema),
     "settings": ("the settings, and where each comes from", _settings),

@@ -20,7 +20,10 @@ def serve(options: argparse.Namespace) -> int:
     folder = common.run_folder(options.run)
     profile = folder / record.PROFILE
     if not profile.is_file():
-        raise UsageError(f"{folder} has no {record.PROFILE}, so nobody knows what was planned")
+        raise UsageError(
+            f"{folder} has no {record.PROFILE}, so nobody knows what was planned",
+            hint="start the scan anew; `kastrun show` tells what its journal has",
+        )
     with Journal(folder / record.JOURNAL) as journal:  # whoever comes second is told who holds it
         chosen = settings.load()
         loaded = common.with_history(

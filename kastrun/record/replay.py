@@ -14,6 +14,7 @@ from kastrun.errors import JournalError
 from kastrun.facts import Egress, JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
 from kastrun.jobids import JobIds
 from kastrun.journal import Damage, Entry, reader
+from kastrun.record.files import PROFILE
 from kastrun.record.soundness import Flaws, examine
 from kastrun.tally import ExitCode, Tally, exit_code
 
@@ -52,11 +53,15 @@ def replay(journal: Path) -> Replayed:
     """
     fold, flaws = _folded(journal, Fold)
     if fold.tally.run is None:
-        raise JournalError(
-            f"the journal {journal} holds no run",
-            hint=f"it stopped before the run began: `kastrun resume {journal.parent}` begins it",
-        )
+        raise JournalError(f"the journal {journal} holds no run", hint=_to_begin(journal.parent))
     return Replayed(tally=fold.tally, damage=flaws.damage, lost=flaws.lost)
+
+
+def _to_begin(folder: Path) -> str:
+    """What to do with a run that has not begun: only its profile says what was planned."""
+    if (folder / PROFILE).is_file():
+        return f"it stopped before the run began: `kastrun resume {folder}` begins it"
+    return f"there is no {PROFILE} beside it either, so it cannot be resumed: start the scan anew"
 
 
 def earlier(journal: Path, planned: Container[str], *, retry_failed: bool = False) -> Earlier:

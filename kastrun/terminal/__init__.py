@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from kastrun.report.comparison import Comparison
     from kastrun.tally import ExitCode, Tally
     from kastrun.terminal.choice import Choice
 
-__all__ = ["Screen", "open_screen", "print_summary"]
+__all__ = ["Screen", "open_screen", "print_changes", "print_summary"]
 
 
 class Screen(Protocol):
@@ -74,9 +77,32 @@ def print_summary(
 
     `color` None: where `file` is a terminal and NO_COLOR is not set.
     """
+    from kastrun.terminal.summary import summary
+
+    said = summary(tally, code, folder=folder, reports=reports, verbose=verbose, quiet=quiet)
+    _print(file, environ, said, color)
+
+
+def print_changes(
+    file: TextIO,
+    environ: Mapping[str, str],
+    comparison: Comparison,
+    fail_on: str,
+    *,
+    verbose: bool = False,
+    color: bool | None = None,
+) -> ExitCode:
+    """Print what became of the findings of two runs, as wide as a summary; the exit code that it says."""
+    from kastrun.terminal.changes import changes
+
+    said, code = changes(comparison, fail_on, verbose=verbose)
+    _print(file, environ, said, color)
+    return code
+
+
+def _print(file: TextIO, environ: Mapping[str, str], said: RenderableType, color: bool | None) -> None:
     from rich.console import Console
 
-    from kastrun.terminal.summary import summary
     from kastrun.terminal.writer import size_of
 
     terminal = file.isatty() and environ.get("TERM", "dumb") != "dumb"
@@ -89,7 +115,7 @@ def print_summary(
         legacy_windows=False,
     )
     with console.capture() as captured:
-        console.print(summary(tally, code, folder=folder, reports=reports, verbose=verbose, quiet=quiet))
+        console.print(said)
     # Tables are padded to their width, which no log and no diff needs.
     file.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
     file.flush()

@@ -7,8 +7,8 @@ the slowest jobs, times by plugin, what was left out, and where everything is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, Literal
+from collections.abc import Sequence
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -19,7 +19,8 @@ from kastrun.facts import JobEnded
 from kastrun.protocol.reasons import SKIPS, WARNINGS
 from kastrun.tally import Coverage, ExitCode, Finding, Tally, coverage
 from kastrun.terminal.failure import details, headline
-from kastrun.terminal.wording import SEVERITY_STYLE, clean, counted, span
+from kastrun.terminal.layout import facts, grid, more, section
+from kastrun.terminal.wording import SEVERITY_STYLE, clean, span
 
 _FINDINGS: Final = 20
 _IN_FULL: Final = 5
@@ -82,15 +83,7 @@ def _verdict(tally: Tally, code: ExitCode, cover: Coverage) -> Text:
 
 
 def _exit(code: ExitCode) -> RenderableType:
-    return _facts([(f"Exit code {code.code}", Text(f"{clean(code.why)}."))])
-
-
-def _section(title: str, body: Iterable[RenderableType]) -> Group:
-    return Group(Text(title, style="bold underline"), *(Padding(line, (0, 0, 0, 2)) for line in body))
-
-
-def _more(count: int, noun: str) -> list[RenderableType]:
-    return [Text(f"and {counted(count, noun)}", style="dim")] if count > 0 else []
+    return facts([(f"Exit code {code.code}", Text(f"{clean(code.why)}."))])
 
 
 # Findings
@@ -102,16 +95,16 @@ def _findings(tally: Tally, verbose: bool) -> RenderableType | None:
         return None
     shown = groups if verbose else groups[:_FINDINGS]
     rest = sum(group.count for group in groups[len(shown) :])
-    table = _grid(3)
+    table = grid(3)
     for group in shown:
         table.add_row(*_finding(group))
     total = sum(group.count for group in groups)
-    body: list[RenderableType] = [table, *_more(rest, "more finding")]
+    body: list[RenderableType] = [table, *more(rest, "more finding")]
     if incomplete := tally.incomplete_findings():
         body.append(
             Text(f"{incomplete:,} of them from jobs that did not end ok: there may be more", style="yellow")
         )
-    return _section(f"Findings ({total:,})", body)
+    return section(f"Findings ({total:,})", body)
 
 
 def _finding(group: Finding) -> tuple[Text, Text, Text]:
@@ -139,8 +132,8 @@ def _failures(tally: Tally, verbose: bool) -> RenderableType | None:
     total = cover.failed + cover.partial
     body: list[RenderableType] = [_failure(fact, verbose) for fact in full]
     body += [_heading(fact, with_message=True) for fact in brief]
-    body += _more(total - len(full) - len(brief), "more failure")
-    return _section(f"Failures ({total:,})", body)
+    body += more(total - len(full) - len(brief), "more failure")
+    return section(f"Failures ({total:,})", body)
 
 
 def _one_of_each(facts: list[JobEnded]) -> list[JobEnded]:
@@ -172,13 +165,13 @@ def _times(tally: Tally) -> list[RenderableType]:
     """The slowest jobs and the plugins' times; a run of one job says neither."""
     if tally.ran < 2:
         return []
-    slow = _grid(4, "right")
+    slow = grid(4, "right")
     for job in tally.slowest()[:5]:
         status = "" if job.status == "ok" else _WORDS.get(job.status, job.status)
         slow.add_row(
             span(job.duration_s), clean(job.plugin), Text(clean(job.target, 200)), Text(status, style="red")
         )
-    return [_section("Slowest jobs", [slow]), _section("Plugins", [_plugins(tally)])]
+    return [section("Slowest jobs", [slow]), section("Plugins", [_plugins(tally)])]
 
 
 def _plugins(tally: Tally) -> Table:
@@ -186,7 +179,7 @@ def _plugins(tally: Tally) -> Table:
     for outcome in tally.outcomes():
         of = ended.setdefault(outcome.plugin, {})
         of[outcome.status] = of.get(outcome.status, 0) + outcome.count
-    table = _grid(3, "right")
+    table = grid(3, "right")
     by_time = sorted(ended, key=lambda name: -tally.plugins[name].busy_s if name in tally.plugins else 0.0)
     for name in by_time:
         times = tally.plugins.get(name)
@@ -210,7 +203,7 @@ def _network(tally: Tally) -> RenderableType | None:
     contacts = tally.network.contacts()
     if not contacts:
         return None
-    table = _grid(4, "right")
+    table = grid(4, "right")
     for each in contacts:
         word, style = _CONTACTS[each.verdict]
         where = ", ".join(clean(text, 80) for text in each.destinations)
@@ -218,7 +211,7 @@ def _network(tally: Tally) -> RenderableType | None:
         table.add_row(
             Text(f"{each.count:,}×"), Text(word, style=style), clean(each.plugin), Text(where + more)
         )
-    return _section("Network", [table])
+    return section("Network", [table])
 
 
 # What was skipped or left out, and where to go from here
@@ -231,12 +224,12 @@ def _asides(tally: Tally) -> RenderableType | None:
         if outcome.status == "skipped":
             reason = outcome.reason or "plugin_skipped"
             skipped[reason] = skipped.get(reason, 0) + outcome.count
-    table = _grid(3, "right")
+    table = grid(3, "right")
     for counts, meanings in ((skipped, SKIPS), (tally.warnings, WARNINGS)):
         for reason, count in counts.items():
             what = meanings[reason].what if reason in meanings else ""
             table.add_row(Text(f"{count:,}×"), Text(clean(reason)), Text(what, style="dim"))
-    return _section("Skipped jobs and warnings", [table]) if table.row_count else None
+    return section("Skipped jobs and warnings", [table]) if table.row_count else None
 
 
 def _left_out(tally: Tally, verbose: bool) -> RenderableType | None:
@@ -244,13 +237,13 @@ def _left_out(tally: Tally, verbose: bool) -> RenderableType | None:
         return None
     left_out = tally.run.left_out
     shown = left_out if verbose else left_out[:_LEFT_OUT]
-    table = _grid(3)
+    table = grid(3)
     for entry in shown:
         whom = " ".join(clean(part, 80) for part in (entry.plugin, entry.target) if part)
         table.add_row(Text(whom), Text(clean(entry.reason)), Text(clean(entry.message)))
     rest = len(left_out) - len(shown)
     more = [Text(f"and {rest:,} more", style="dim")] if rest else []
-    return _section(f"Left out ({len(left_out):,})", [table, *more])
+    return section(f"Left out ({len(left_out):,})", [table, *more])
 
 
 def _where(code: ExitCode, folder: str, reports: Sequence[str], cover: Coverage) -> Table:
@@ -261,25 +254,8 @@ def _where(code: ExitCode, folder: str, reports: Sequence[str], cover: Coverage)
         rows.append(("Go on", _command("resume", folder)))
     elif cover.failed or cover.partial or cover.upstream_failed:
         rows.append(("Try again", _command("resume", folder, "--retry-failed")))
-    return _facts(rows)
+    return facts(rows)
 
 
 def _command(verb: str, folder: str, *flags: str) -> Text:
     return Text(" ".join(["kastrun", verb, clean(folder, 4096), *flags]), style="cyan")
-
-
-def _facts(rows: Sequence[tuple[str, Text]]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True, min_width=13)
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, value)
-    return table
-
-
-def _grid(columns: int, first: Literal["left", "right"] = "left") -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(justify=first, no_wrap=True)
-    for _ in range(columns - 1):
-        table.add_column(overflow="fold")
-    return table

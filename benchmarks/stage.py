@@ -79,12 +79,15 @@ class Stage:
                 file.writelines(f"{IPv4Address(first + number)}\n" for number in range(count))
         return path
 
-    def profile(self, plugin: str, targets: int, *, workers: int = WORKERS, first: int = _FIRST) -> Path:
-        """A profile that gives `plugin` so many targets."""
-        path = self.folder / f"{plugin}-{targets}-{workers}-{first}.toml"
+    def profile(
+        self, plugin: str, targets: int, *, workers: int = WORKERS, first: int = _FIRST, level: str = "off"
+    ) -> Path:
+        """A profile that gives `plugin` so many targets; `level` of the sandbox, which no peer has."""
+        path = self.folder / f"{plugin}-{targets}-{workers}-{first}-{level}.toml"
         path.write_text(
             f'schema = 1\nmax_workers = {workers}\nfail_on = "none"\nplugin_dirs = ["plugins"]\n'
-            f'targets_from = ["{self.targets(targets, first).name}"]\n[plugins.{plugin}]\n',
+            f'targets_from = ["{self.targets(targets, first).name}"]\n'
+            f'[sandbox]\nlevel = "{level}"\n[plugins.{plugin}]\n',
             encoding="utf-8",
         )
         return path

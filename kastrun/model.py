@@ -168,7 +168,7 @@ class Rate(Struct, frozen=True, kw_only=True):
 class SandboxWish(Struct, frozen=True, kw_only=True):
     """What a profile wants of the sandbox (`[sandbox]`)."""
 
-    level: SandboxLevel = "off"
+    level: SandboxLevel = "standard"
     scope: Literal["enforce", "audit", "off"] = "enforce"
     ports: Literal["any", "target"] = "any"
 

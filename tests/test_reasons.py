@@ -17,6 +17,7 @@ from typing import Any
 import programs
 import pytest
 from zoo_runs import (
+    CONFINED,
     LIMIT_S,
     ZOO,
     Ran,
@@ -35,7 +36,7 @@ ALONE = {"counts-itself", "waits", "holds-on", "slow-probe", "ghost", "second-ti
 IN_C = {folder.parent.name for folder in ZOO.glob("*/run.c")}
 ANIMALS = sorted(path.parent.name for path in ZOO.glob("*/expect.toml"))
 NOT_HERE = {
-    "sandbox_unavailable",  # there is no sandbox in this release
+    "sandbox_unavailable",  # test_sandbox_levels.py
     "oom",  # told by a cgroup only
     "manifest_invalid",  # before any process: test_bad_input.py
     "protocol_unsupported",
@@ -68,7 +69,7 @@ def zoo(home: Path) -> Ran:
     folder = copy_zoo(home / "zoo", names)
     if compilers:
         build(folder)
-    profile = write_profile(home, tables(names), zoo=folder, top="max_workers = 8")
+    profile = write_profile(home, tables(names), zoo=folder, top="max_workers = 8", tables=CONFINED)
     watcher = Path(__file__).with_name("watch_descriptors.py")
     done = subprocess.run(
         [sys.executable, str(watcher), str(home / "descriptors.json"), str(profile), "-v", "-o", "out"],

@@ -54,7 +54,9 @@ class Ran:
 
 
 OPEN = '[sandbox]\nlevel = "off"\n'
-"""A table for profiles whose plugins look at, or leave, something outside their own folder."""
+"""For most runs, which ask about something else and so are quicker; and for plugins that look outside."""
+CONFINED = '[sandbox]\nlevel = "standard"\n'
+"""What a profile that does not say gets."""
 
 
 def write_profile(
@@ -66,7 +68,12 @@ def write_profile(
     top: str = "",
     tables: str = "",
 ) -> Path:
-    """`scan.toml` in `folder`: plugins by name, or by name with the lines of their tables."""
+    """`scan.toml` in `folder`: plugins by name, or by name with the lines of their tables.
+
+    Without a sandbox, unless `tables` has one.
+    """
+    if "[sandbox]" not in tables:
+        tables = f"{OPEN}{tables}"
     lines = plugins if isinstance(plugins, Mapping) else dict.fromkeys(plugins, "")
     text = (
         f"schema = 1\ntargets = {json.dumps(list(targets))}\nplugin_dirs = [{json.dumps(str(zoo))}]\n{top}\n"

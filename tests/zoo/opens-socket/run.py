@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-import os, socket, sys
+import os, stat, sys
 
 sys.stdin.readline()
 os.chdir("artifacts")
-socket.socket(socket.AF_UNIX).bind("door")
+os.mknod("door", stat.S_IFSOCK | 0o600)  # in the sandbox it could not be bound
 print('{"type":"done","status":"ok"}')

@@ -10,12 +10,13 @@ import errno
 import os
 import platform
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from kastrun.model import Limits, SandboxLevel
 from kastrun.policy import MEANS, Machine, Means, Place, Policy, fault, held
-from kastrun.process import Family
+from kastrun.process import Family, GuardLost
 from kastrun.sandbox import kernel, landlock
 from kastrun.sandbox.drafting import Subject, draft
 
@@ -30,10 +31,7 @@ _SWITCHES: Final = (
 
 
 async def examine(level: SandboxLevel, family: Family, *, all_means: bool = False) -> Machine:
-    """What is there for `level`: the best means first, and no more tried than is needed, or all of it.
-
-    Raises GuardLost where no child can be had at all.
-    """
+    """What is there for `level`: the best means first, and no more tried than is needed, or all of it."""
     lacking: dict[Means, str] = {}
     seen: dict[Means, dict[str, int]] = {}
     machine = Machine(
@@ -56,7 +54,8 @@ async def examine(level: SandboxLevel, family: Family, *, all_means: bool = Fals
         landlock=machine.landlock,
         root=machine.root,
         place=machine.place,
-        broker=any("tcp" in each for each in seen.values()),  # it was lent a socket to try with
+        broker=any("tcp" in each for each in seen.values()),  # a lent socket reached what it may
+        unlent=_unlent(seen),
     )
 
 
@@ -83,7 +82,18 @@ async def _tried(means: Means, machine: Machine, family: Family) -> tuple[str | 
             seen = await family.look(orders, secret)
         except OSError as error:
             return _why_not(means, error), {}
+        except GuardLost as error:
+            return str(error), {}
     return fault(seen), seen
+
+
+def _unlent(seen: Mapping[Means, Mapping[str, int]]) -> str:
+    """Why no sockets can be lent, where they cannot."""
+    number = next((each["broker"] for each in seen.values() if "broker" in each), 0)
+    if not number:
+        return ""
+    yama = _read("/proc/sys/kernel/yama/ptrace_scope")
+    return f"kernel.yama.ptrace_scope is {yama}" if yama in {"2", "3"} else os.strerror(number)
 
 
 def _plant(folder: str) -> tuple[str, str]:

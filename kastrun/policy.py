@@ -36,7 +36,7 @@ class Machine(Struct, frozen=True, kw_only=True):
 
     `seen` has what came of each canary: an errno, or 0 where nothing stopped it. `groups`: a
     cgroup of our own, so that a job's totals can be bounded. `root`: we are the superuser, whose
-    processes the kernel does not count. `broker`: sockets are lent.
+    processes the kernel does not count. `broker`: sockets are lent; else `unlent` says why not.
     """
 
     lacking: Mapping[Means, str] = {}
@@ -45,6 +45,7 @@ class Machine(Struct, frozen=True, kw_only=True):
     groups: bool = False
     root: bool = False
     broker: bool = False
+    unlent: str = ""
     place: Place = "machine"
 
 
@@ -91,11 +92,22 @@ def reach(wish: SandboxWish, machine: Machine) -> Means:
         lacking.setdefault("namespaces", "there is no Landlock")
     for means in MEANS[wish.level]:
         if means not in lacking:
+            _check_broker(wish, machine)
             return means
     why = "; ".join(f"{means}: {lacking[means]}" for means in MEANS[wish.level])
     raise MachineError(
         f"the sandbox level {wish.level} cannot be had here ({why})", hint=_hint(wish.level, machine)
     )
+
+
+def _check_broker(wish: SandboxWish, machine: Machine) -> None:
+    """Where sockets cannot be lent nothing holds a job to the scope while it runs."""
+    if machine.unlent and wish.scope == "enforce":
+        raise MachineError(
+            f"the sandbox cannot hold plugins to the scope here: sockets cannot be lent ({machine.unlent})",
+            hint="sudo sysctl -w kernel.yama.ptrace_scope=1, where that is it; in a container allow seccomp "
+            'and process_vm_readv; or scope = "off" in [sandbox]: only the start of a job is checked then',
+        )
 
 
 def decide(plugin: Plugin, wish: SandboxWish, machine: Machine, means: Means) -> Policy:

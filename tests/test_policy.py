@@ -37,6 +37,14 @@ def test_a_level_that_cannot_be_had_ends_the_run_and_says_why(level, machine):
     assert caught.value.hint
 
 
+def test_a_scope_that_nothing_can_hold_runs_nothing():
+    machine = Machine(landlock=7, unlent="kernel.yama.ptrace_scope is 2")
+    with pytest.raises(MachineError, match="ptrace_scope is 2") as caught:
+        reach(SandboxWish(), machine)
+    assert caught.value.hint and "ptrace_scope=1" in caught.value.hint
+    assert reach(SandboxWish(scope="off"), machine) == "namespaces"
+
+
 def test_strict_wants_landlock_too():
     machine = Machine(landlock=0, lacking={"plain": "there is no Landlock"})
     with pytest.raises(MachineError, match="namespaces: there is no Landlock"):

@@ -31,6 +31,23 @@ def test_bad_toml(room: Room) -> None:
     """)
 
 
+def test_a_proxy_out_of_scope(room: Room) -> None:
+    proxy = '[http]\nproxy = "http://192.0.2.9:81"\n'
+    assert room.said(GOOD + proxy) == printed("""
+        error: scan.toml:3:9
+          |
+        3 | proxy = "http://192.0.2.9:81"
+          |         ^^^^^^^^^^^^^^^^^^^^^ the proxy 192.0.2.9:81 is not in the scope: no plugin could reach it
+          = hint: add "192.0.2.9:81" to `scope`; the sandbox does not see what goes through it
+    """)
+    assert room.said('scope = ["192.0.2.0/24"]\n' + GOOD + proxy) == ""
+    assert room.said(GOOD + proxy + '[sandbox]\nscope = "audit"\n') == ""
+    assert room.said(GOOD + proxy + '[sandbox]\nlevel = "off"\n') == ""
+    both = room.said('scope = ["192.0.2.9"]\nexclude = ["192.0.2.9:81"]\n' + GOOD + proxy)
+    assert "excluded by `192.0.2.9:81`" in both
+    assert "Port out of range" in room.said(GOOD + '[http]\nproxy = "http://a.example:99999"\n')
+
+
 def test_a_wrong_type(room: Room) -> None:
     assert room.said(GOOD + 'max_workers = "5"\n') == printed("""
         error: scan.toml:2:15

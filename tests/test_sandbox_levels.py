@@ -86,6 +86,39 @@ def test_the_plan_shows_what_will_hold_the_jobs(home: Path) -> None:
         assert json.loads(shown)["plugins"][0]["sandbox"]["level"] == held
 
 
+def test_a_file_that_is_a_target_is_read_and_no_other(home: Path) -> None:
+    mine = home / "mine.txt"
+    mine.write_text("read me")
+    read = 'path=${job#*\'"value":"\'}; path=${path%%\'"\'*}\ncat "$path" >&2 || exit 6\n'
+    read += f"cat {home}/secret >&2 && exit 7"
+    write_plugin(home / "plugins", "reads", read, targets=["file"])
+    for number, wrapper in enumerate(([], NO_SPACES)):
+        profile = write_profile(
+            home,
+            ["reads"],
+            zoo=home / "plugins",
+            targets=[f"@{mine}"],
+            tables='[sandbox]\nlevel = "standard"\n',
+        )
+        done = subprocess.run(
+            [*wrapper, *command(profile, "-o", home / f"out{number}")],
+            cwd=home, env=environment(home), capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_more_excludes_than_a_packet_holds(home: Path) -> None:
+    excludes = json.dumps([f"10.{number >> 8}.{number & 255}.7" for number in range(20_000)])
+    profile = write_profile(
+        home,
+        ["peeks"],
+        zoo=home / "plugins",
+        top=f"exclude = {excludes}",
+        tables='[sandbox]\nlevel = "standard"\n',
+    )
+    assert run(home, profile).code == 0
+
+
 def test_a_capability_fails_its_plugin_and_no_other(home: Path) -> None:
     write_plugin(home / "plugins", "fine", "")
     write_plugin(home / "plugins", "raw", "")

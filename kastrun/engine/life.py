@@ -136,7 +136,8 @@ class Life:
 
     def _orders(self) -> Orders | None:
         """With what its process may reach, where a broker holds it to that."""
-        orders = self.confinement.orders_for(self.place.home)
+        files = [target.value for target in self.bundle.targets if target.kind == "file"]
+        orders = self.confinement.orders_for(self.place.home, files)
         if orders is None or self._outside is None:
             return orders
         return orders._replace(reach=tuple(self._outside.reach(self.bundle)))

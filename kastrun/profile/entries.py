@@ -5,16 +5,21 @@ Floor 2, pure. Whether a string is a target is decided in `targets`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
+from kastrun.blocks import block
 from kastrun.model import TARGET_KINDS, JsonObject, TargetEntry
 from kastrun.places import FlagSource, Notes, Place
 from kastrun.scope import Scope
 from kastrun.targets import TargetError, parse
-from kastrun.targets.entries import read_entry
+from kastrun.targets.addresses import is_address
+from kastrun.targets.entries import Entries, read_entry
 
 EMPTY_HINT: Final = 'add targets = ["https://…"] or targets_from = ["hosts.txt"], or give --target'
+
+_PROXY_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 class Listed(NamedTuple):
@@ -58,6 +63,7 @@ def tagged(listed: list[Listed], tags: Sequence[str], notes: Notes) -> list[List
 def check_scope(document: JsonObject, listed: Sequence[Listed], notes: Notes) -> None:
     """Every entry of `exclude` and `scope` can be read; no target is wholly excluded (a warning)."""
     good = {key: list(_readable(key, document[key], notes)) for key in ("exclude", "scope")}
+    _check_proxy(document, good, notes)
     if not good["exclude"]:
         return
     scope = Scope.build([], good["scope"], good["exclude"])
@@ -66,6 +72,37 @@ def check_scope(document: JsonObject, listed: Sequence[Listed], notes: Notes) ->
             message = f"excluded by `{by}`, so it is not scanned"
             hint = "excludes always win: take it out of one of the two"
             notes.add(("targets", index), "target_excluded", message, hint=hint, level="warning")
+
+
+def _check_proxy(document: JsonObject, good: Mapping[str, list[str]], notes: Notes) -> None:
+    """A proxy is contacted in the place of every target, so `scope` has to name it where it is enforced.
+
+    It is not let through unsaid: whatever goes through it, nothing here can hold to the scope.
+    """
+    proxy, sandbox = document["http"].get("proxy"), document["sandbox"]
+    if proxy is None or sandbox["level"] == "off" or sandbox["scope"] != "enforce":
+        return
+    parts = urlsplit(proxy)
+    try:
+        host, port = parts.hostname or "", parts.port or _PROXY_PORTS[parts.scheme]
+    except ValueError as error:
+        notes.add(("http", "proxy"), "bad_format", str(error), secret="@" in proxy)
+        return
+    name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if by := _covering(good["exclude"], host, port):
+        message = f"the proxy {name} is excluded by `{by}`: no plugin could reach it"
+        notes.add(("http", "proxy"), "proxy_excluded", message, hint="take it out of one of the two")
+    elif not _covering(good["scope"], host, port):
+        message = f"the proxy {name} is not in the scope: no plugin could reach it"
+        hint = f'add "{name}" to `scope`; the sandbox does not see what goes through it'
+        notes.add(("http", "proxy"), "proxy_out_of_scope", message, hint=hint)
+
+
+def _covering(texts: Iterable[str], host: str, port: int | None) -> str | None:
+    entries = Entries()
+    for text in texts:
+        entries.add(text)
+    return entries.block(block(host), port) if is_address(host) else entries.name(host.rstrip("."), port)
 
 
 def _entry(raw: Any, index: int, notes: Notes) -> TargetEntry | None:

@@ -18,7 +18,7 @@ from kastrun.sandbox.confine import confine
 from kastrun.sandbox.orders import Orders
 
 _ERRNO: Final = struct.Struct("i")
-_TO_DEFAULT: Final = tuple(
+TO_DEFAULT: Final = tuple(
     map(
         int,
         (
@@ -83,7 +83,7 @@ def _become(
 ) -> NoReturn:
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-        for ignored in _TO_DEFAULT:
+        for ignored in TO_DEFAULT:
             kernel.default_signal(ignored)
         os.setsid()
         os.umask(0o022)

@@ -26,19 +26,28 @@ _ROOM: Final = socket.CMSG_SPACE(array.array("i").itemsize)
 
 
 def look(orders: Orders, sweep: Callable[[], object]) -> dict[str, int]:
-    """`tcp` and `udp`, each with its errno or HAPPENED. Raises OSError where no sockets can be lent."""
+    """`tcp` and `udp`, each with its errno or HAPPENED.
+
+    Raises OSError where no sockets can be lent, which is tried too: what is in the scope must be reached.
+    """
     ours, theirs = socket.socketpair()
     said, word = os.pipe()
-    with ours, socket.create_server(_HERE) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+    with (
+        ours,
+        socket.create_server(_HERE) as inside,
+        socket.create_server(_HERE) as tcp,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+    ):
         udp.bind(_HERE)
+        places = {"inside": inside.getsockname(), "tcp": tcp.getsockname(), "udp": udp.getsockname()}
         ids = os.geteuid(), os.getegid()
         pid = kernel.fork(namespaces.flags(orders))
         if not pid:
-            _attempt(orders, theirs, word, ids, (tcp.getsockname(), udp.getsockname()))
+            _attempt(orders, theirs, word, ids, places)
         theirs.close()
         os.close(word)
         try:
-            _serve(ours, said)
+            _serve(ours, said, places["inside"][1])
             told = marshal.loads(os.read(said, 4096) or marshal.dumps(()))  # noqa: S302 - our own child
         finally:
             os.close(said)
@@ -47,13 +56,15 @@ def look(orders: Orders, sweep: Callable[[], object]) -> dict[str, int]:
         if not isinstance(told, dict):
             raise OSError(*told) if told else OSError(errno.EPERM, "it was killed")
         seen: dict[str, int] = told
+        if number := seen.pop("inside"):
+            raise OSError(number, f"a lent socket does not connect: {os.strerror(number)}")
         for name, door in (("tcp", tcp), ("udp", udp)):
             seen[name] = HAPPENED if _was_reached(door) else seen[name] or errno.EACCES
         return seen
 
 
 def _attempt(
-    orders: Orders, theirs: socket.socket, word: int, ids: tuple[int, int], there: tuple[Any, Any]
+    orders: Orders, theirs: socket.socket, word: int, ids: tuple[int, int], places: dict[str, Any]
 ) -> NoReturn:
     try:
         os.setsid()
@@ -62,12 +73,12 @@ def _attempt(
         # What is kept open lies above what `confine` closes at an exec, and there is none.
         confine(orders, theirs.fileno())
         theirs.close()
-        tcp, udp = there
-        stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        packets = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         seen = {
-            "tcp": stream.connect_ex(tcp),
-            "udp": _errno(lambda: packets.sendto(b"canary", udp)),
+            "inside": _errno(lambda: socket.socket().connect(places["inside"])),
+            "tcp": _errno(lambda: socket.socket().connect(places["tcp"])),
+            "udp": _errno(
+                lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"canary", places["udp"])
+            ),
         }
         os.write(word, marshal.dumps(seen))
     except OSError as error:
@@ -84,11 +95,13 @@ def _errno(act: Callable[[], object]) -> int:
     return HAPPENED
 
 
-def _serve(ours: socket.socket, said: int) -> None:
-    """Lend sockets until the child has said what came of it."""
+def _serve(ours: socket.socket, said: int, port: int) -> None:
+    """Lend sockets until the child has said what came of it; `port` of this machine is in its scope."""
+    inside = ((4, int.from_bytes(socket.inet_aton(_HERE[0])), 0, port),)
+    reach = Reach("scope", "enforce", allowed=inside, written=inside)
     _, extra, _, _ = ours.recvmsg(1, _ROOM, socket.MSG_CMSG_CLOEXEC)
     for _, _, some in extra:
-        broker = Broker(array.array("i", some)[0], Reach("scope", "enforce"), lambda _: None, tuple)
+        broker = Broker(array.array("i", some)[0], reach, lambda _: None, tuple)
         poll = select.poll()
         poll.register(broker, select.POLLIN)
         poll.register(said, select.POLLIN)

@@ -107,9 +107,14 @@ class Confinement:
     held: Held | None
     orders: Orders | None
 
-    def orders_for(self, work: str) -> Orders | None:
-        """The orders of one job, whose folder is `work`."""
-        return None if self.orders is None else self.orders._replace(work=os.path.realpath(work))
+    def orders_for(self, work: str, files: Iterable[str] = ()) -> Orders | None:
+        """The orders of one job, whose folder is `work`, and whose targets are these `files`."""
+        if self.orders is None:
+            return None
+        orders = self.orders._replace(work=os.path.realpath(work))
+        found = needs((), "", home=str(Path.home()), also=filter(os.path.isfile, files))
+        links = found.links if orders.namespaces else ()
+        return orders._replace(readable=(*orders.readable, *found.paths), links=(*orders.links, *links))
 
 
 UNCONFINED: Final = Confinement(held=None, orders=None)

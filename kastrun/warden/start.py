@@ -8,24 +8,12 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import socket
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-from kastrun.sandbox.begin import Begun, Command, begin
+from kastrun.sandbox.begin import TO_DEFAULT, Begun, Command, begin
 from kastrun.sandbox.orders import Orders
 from kastrun.warden import wire
-
-_DEFAULT_AGAIN: Final = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGQUIT,
-    signal.SIGTSTP,
-    signal.SIGPIPE,
-    signal.SIGXFSZ,
-)
-"""What Python or the launcher ignores; a plugin that inherited that would be deaf."""
 
 
 class Started(NamedTuple):
@@ -50,7 +38,7 @@ def start(packet: tuple[Any, ...], fds: list[int]) -> Started:
             file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(fds)],
             setsid=True,
             setsigmask=(),
-            setsigdef=_DEFAULT_AGAIN,
+            setsigdef=TO_DEFAULT,
         )
     finally:
         os.chdir("/")  # else the folder could not be unmounted while we wait for the next job

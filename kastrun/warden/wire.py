@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import array
 import marshal
+import os
 import socket
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 TERMINATE: Final = ("terminate",)
 """SIGTERM to the whole tree; from then on what outlives the leader is left alone until KILL."""
 KILL: Final = ("kill",)
 
-_MOST_BYTES: Final = 1 << 20
+_MOST_BYTES: Final = 1 << 17
+"""Of one packet: the kernel takes no more than its socket buffer. A larger one goes as a file in memory."""
+_SPILLED: Final = ("spilled",)
 _ROOM: Final = socket.CMSG_SPACE(8 * array.array("i").itemsize)
 
 
@@ -30,9 +33,13 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 
 def send(to: socket.socket, packet: tuple[Any, ...], fds: tuple[int, ...] = ()) -> None:
-    """Raises Closed where nobody listens any more, OSError (EMSGSIZE) where it is too large."""
+    """Raises Closed where nobody listens any more, OSError."""
     try:
         data = marshal.dumps(packet)
+        if len(data) > _MOST_BYTES:
+            with _spilled(data) as file:
+                send(to, _SPILLED, (file.fileno(), *fds))
+            return
         if fds:
             socket.send_fds(to, [data], fds)
         else:
@@ -52,7 +59,20 @@ def receive(from_: socket.socket) -> tuple[tuple[Any, ...], list[int]]:
     if not data:
         raise Closed
     packet: tuple[Any, ...] = marshal.loads(data)  # noqa: S302 - our own other half
-    return packet, _descriptors(extra)
+    fds = _descriptors(extra)
+    if packet == _SPILLED:
+        with open(fds.pop(0), "rb") as file:
+            file.seek(0)
+            packet = marshal.load(file)  # noqa: S302
+    return packet, fds
+
+
+def _spilled(data: bytes) -> BinaryIO:
+    """A packet as a file in memory."""
+    file = open(os.memfd_create("kastrun-packet"), "w+b")  # noqa: SIM115 - the caller's to close
+    file.write(data)
+    file.flush()
+    return file
 
 
 def descriptor(from_: socket.socket) -> int:

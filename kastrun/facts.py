@@ -30,7 +30,10 @@ class LeftOut(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RunStarted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="run"):
-    """A run began, or was resumed. `profile` is a digest; `planned` None where it is not known yet."""
+    """A run began, or was resumed. `profile` is a digest; `planned` None where it is not known yet.
+
+    `baseline` is the file of what is accepted, where the profile has one.
+    """
 
     v: int = 1
     run: str
@@ -45,6 +48,19 @@ class RunStarted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", 
     source: str | None
     arguments: list[str]
     left_out: list[LeftOut]
+    baseline: str | UnsetType = UNSET
+
+
+class Accepted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="accepted"):
+    """The baseline accepts a finding; `ended`: no more, since `until` was over when the run began.
+
+    These come right after the `run` event, and replace those of an earlier start.
+    """
+
+    fingerprint: str
+    reason: str
+    until: str | None
+    ended: bool
 
 
 class JobStarted(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="start"):

@@ -10,12 +10,14 @@ import atexit
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from kastrun import dependencies, discover, files
+from kastrun.baseline import Baseline
 from kastrun.errors import ProfileError, UsageError
 from kastrun.facts import LeftOut
 from kastrun.history import History
@@ -30,7 +32,7 @@ MOST_PROBLEMS = 50
 
 class Intent(Struct, frozen=True, kw_only=True):
     """A checked profile with all that it names. `warnings` are for people; `stdin` is the spooled list,
-    `history` what earlier runs took.
+    `history` what earlier runs took, `baseline` what is accepted.
     """
 
     profile: Profile
@@ -39,6 +41,7 @@ class Intent(Struct, frozen=True, kw_only=True):
     warnings: tuple[Problem, ...]
     stdin: Path | None = None
     history: History = History()
+    baseline: Baseline = Baseline()
 
     def entries(self) -> Iterator[TargetEntry]:
         """Every target of the profile, its lists streamed. The lists were checked when this was made."""
@@ -97,6 +100,8 @@ def load(
     stdin = _spool() if "-" in profile.targets_from else None
     problems, scope = _check_lists(profile, stdin)
     problems += _check_dependencies(profile, catalogue)
+    baseline, found = _baseline(profile)
+    problems += found
     if any(problem.level == "error" for problem in problems):
         raise ProfileError([*loaded.problems, *problems])
     return Intent(
@@ -105,7 +110,16 @@ def load(
         scope=scope,
         warnings=(*loaded.problems, *problems, *_hidden(catalogue)),
         stdin=stdin,
+        baseline=baseline,
     )
+
+
+def _baseline(profile: Profile) -> tuple[Baseline, list[Problem]]:
+    """What the profile's baseline accepts, and what is wrong with it; what of it has ended is told."""
+    if profile.baseline is None:
+        return Baseline(), []
+    baseline, problems = files.read_baseline(profile.baseline, today=datetime.now(UTC).date())
+    return baseline or Baseline(), problems
 
 
 def _check_dependencies(profile: Profile, catalogue: discover.Catalogue) -> list[Problem]:

@@ -213,6 +213,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     plugins: Mapping[str, PluginChoice] | None
     http: Http
     formats: tuple[str, ...] = ()
+    baseline: str | None = None
     document: JsonObject
     sandbox: SandboxWish = SandboxWish()
     source: str | None = None

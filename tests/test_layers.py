@@ -19,8 +19,8 @@ PACKAGE = ROOT / "kastrun"
 FLOORS = {
     0: "__init__ blocks errors facts jobids model reach resources",
     1: "bundle places problems schema toml_tree toml_words",
-    2: "adapt dependencies history launch manifest plan policy profile protocol ready report scope tally "
-    "targets",
+    2: "adapt baseline dependencies history launch manifest plan policy profile protocol ready report scope "
+    "tally targets",
     3: "demo discover files inputs journal names notify pressure process sandbox settings terminal warden "
     "workspace",
     4: "engine intent machine record requires",

@@ -19,6 +19,7 @@ from kastrun.bundle import bundle
 from kastrun.engine.clock import Clock
 from kastrun.engine.witness import Witness
 from kastrun.facts import (
+    Accepted,
     Adapted,
     Egress,
     JobEnded,
@@ -60,6 +61,7 @@ JOURNAL, PLUGIN, JOB, MESSAGE = map(resources.schema, ("journal", "plugin", "job
 
 EVENTS = {
     "run": RunStarted,
+    "accepted": Accepted,
     "start": JobStarted,
     "retry": JobRetried,
     "egress": Egress,

@@ -220,7 +220,7 @@ def _check_lives(events: list[dict[str, Any]]) -> set[str]:
             del running[job]
         elif kind in RECORDS:
             running[job][kind] += 1
-        elif kind not in {"run", "end", "void", "adapt"}:
+        elif kind not in {"run", "accepted", "end", "void", "adapt"}:
             assert job in running
     return set(running)
 

@@ -229,6 +229,21 @@ def _diff(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(verb=_serves("diff"))
 
 
+def _baseline(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("run", metavar="RUN", help="a run folder, or NAME for its latest run")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="the baseline (default: the profile's, else baseline.toml)"
+    )
+    parser.add_argument("--reason", metavar="TEXT", help="why what is added is accepted")
+    parser.add_argument("--until", metavar="DAY", help="the last day on which what is added is accepted")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="A,B",
+        help="only findings of a plugin, a PLUGIN.RULE or a fingerprint (repeat it)",
+    )  # fmt: skip
+    parser.set_defaults(verb=_serves("baseline"))
+
+
 def _plugins(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="every plugin found, and whether it can run here")
@@ -301,7 +316,7 @@ def _option(parser: argparse.ArgumentParser) -> None:
 
 
 def _schema(parser: argparse.ArgumentParser) -> None:
-    kinds = ("profile", "plugin", "message", "job", "journal", "record", "diff")
+    kinds = ("profile", "plugin", "message", "job", "journal", "record", "diff", "baseline")
     parser.add_argument("kind", nargs="?", choices=kinds, default="profile", help="which (default: profile)")
     parser.add_argument(
         "--dir", action="append", default=[], metavar="DIR", help="plugins of this folder, too"
@@ -329,6 +344,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "show": ("the summary of a run, from its journal", _show),
     "report": ("a page, a table, a CI's file of a run, made from its journal", _report),
     "diff": ("what is new, gone or not scanned in run B, seen from run A", _diff),
+    "baseline": ("accept what a run has found: a file for git, each with a reason", _baseline),
     "plugins": ("the plugins: list, show, new, test, run", _plugins),
     "schema": ("print a JSON Schema, for editors and other programs", _schema),
     "settings": ("the settings, and where each comes from", _settings),

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from kastrun.errors import JournalError
-from kastrun.facts import Egress, JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
+from kastrun.facts import Accepted, Egress, JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
 from kastrun.model import JsonObject, Severity
 
 VERSION = 1
@@ -63,6 +63,7 @@ class ArtifactEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag
 
 Known = (
     RunStarted
+    | Accepted
     | JobStarted
     | Egress
     | JobEnded
@@ -210,5 +211,6 @@ def _refuse_newer(version: int) -> None:
 
 
 _TYPES: frozenset[Any] = frozenset(
-    {"run", "start", "retry", "egress", "result", "void", "end", "finding", "asset", "log", "artifact"},
+    {"run", "accepted", "start", "retry", "egress", "result", "void", "end"}
+    | {"finding", "asset", "log", "artifact"}
 )

@@ -111,6 +111,8 @@ def anchored(document: JsonObject, folder: str, home: str) -> JsonObject:
     if isinstance(http := document.get("http"), dict):
         _one(http, "ca_file", absolute)
         _secrets(http.get("headers"), absolute)
+    if isinstance(output := document.get("output"), dict):
+        _one(output, "baseline", absolute)
     if isinstance(notify := document.get("notify"), dict):
         _secrets({"webhook": notify.get("webhook")}, absolute)
         if isinstance(argv := notify.get("command"), list) and argv and "/" in str(argv[0]):

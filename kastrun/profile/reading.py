@@ -109,6 +109,7 @@ class _Reading:
                 ca_file=http.get("ca_file"),
             ),
             formats=tuple(filled["output"]["formats"]),
+            baseline=filled["output"].get("baseline"),
             document=document,
             sandbox=SandboxWish(**filled["sandbox"]),
             source=source,

@@ -4,6 +4,7 @@ Floor 4. `files` writes what belongs to a run folder, `soundness` says which lin
 journal count, `replay` folds them: into a tally, or into what a resume has to know.
 """
 
+from kastrun.record.acceptance import acceptances, in_force, witnessed
 from kastrun.record.durations import read_history, write_history
 from kastrun.record.files import (
     JOURNAL,
@@ -32,6 +33,7 @@ __all__ = [
     "Fold",
     "Replayed",
     "Reusable",
+    "acceptances",
     "assets",
     "clear_unfinished",
     "digest",
@@ -39,6 +41,7 @@ __all__ = [
     "entries",
     "examine",
     "exit_of",
+    "in_force",
     "point_latest",
     "read_history",
     "replay",
@@ -46,6 +49,7 @@ __all__ = [
     "results",
     "reusable",
     "run_folders",
+    "witnessed",
     "write",
     "write_history",
     "write_profile",

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from kastrun.errors import JournalError
-from kastrun.facts import Egress, JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
+from kastrun.facts import Accepted, Egress, JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
 from kastrun.jobids import JobIds
 from kastrun.journal import Damage, Entry, reader
+from kastrun.record.acceptance import acceptances, in_force
 from kastrun.record.files import PROFILE
 from kastrun.record.soundness import Flaws, examine
 from kastrun.tally import ExitCode, Tally, exit_code
@@ -51,7 +52,8 @@ def replay(journal: Path) -> Replayed:
 
     Raises JournalError where there is no journal, or it holds no run.
     """
-    fold, flaws = _folded(journal, Fold)
+    accepted = in_force(acceptances(journal).values())
+    fold, flaws = _folded(journal, lambda: Fold(accepted=accepted))
     if fold.tally.run is None:
         raise JournalError(f"the journal {journal} holds no run", hint=_to_begin(journal.parent))
     return Replayed(tally=fold.tally, damage=flaws.damage, lost=flaws.lost)
@@ -64,13 +66,20 @@ def _to_begin(folder: Path) -> str:
     return f"there is no {PROFILE} beside it either, so it cannot be resumed: start the scan anew"
 
 
-def earlier(journal: Path, planned: Container[str], *, retry_failed: bool = False) -> Earlier:
+def earlier(
+    journal: Path,
+    planned: Container[str],
+    *,
+    retry_failed: bool = False,
+    accepted: frozenset[str] = frozenset(),
+) -> Earlier:
     """What the journal of an earlier start holds of the `planned` jobs.
 
-    With `retry_failed` only what ended ok is finished. A journal that holds no run, because it
-    was killed before, holds nothing. Raises JournalError where it cannot be read.
+    `accepted` are the fingerprints that the baseline accepts now. With `retry_failed` only
+    what ended ok is finished. A journal that holds no run, because it was killed before, holds nothing.
+    Raises JournalError where it cannot be read.
     """
-    fold, flaws = _folded(journal, lambda: _PlannedFold(planned, retry_failed=retry_failed))
+    fold, flaws = _folded(journal, lambda: _PlannedFold(planned, accepted, retry_failed=retry_failed))
     return Earlier(
         tally=fold.tally,
         finished=fold.finished,
@@ -107,10 +116,11 @@ def _folded(journal: Path, new: Callable[[], _F]) -> tuple[_F, Flaws]:
 
 
 class Fold:
-    """Facts and records into a tally."""
+    """Facts and records into a tally; `accepted` are the fingerprints that the baseline accepts."""
 
-    def __init__(self, tally: Tally | None = None) -> None:
+    def __init__(self, tally: Tally | None = None, accepted: frozenset[str] = frozenset()) -> None:
         self.tally = tally or Tally()
+        self._accepted = accepted
         self.passing: set[str] = set()
         """Jobs that ran and whose records are passed over."""
 
@@ -124,7 +134,10 @@ class Fold:
                 self.take_fact(fact)
             case reader.FindingEntry():
                 if fact.job not in passing:
-                    tally.finding(fact.job, fact.plugin, fact.target, fact.severity, fact.rule, fact.title)
+                    accepted = fact.fingerprint in self._accepted
+                    tally.finding(
+                        fact.job, fact.plugin, fact.target, fact.severity, fact.rule, fact.title, accepted
+                    )
             case reader.AssetEntry():
                 if fact.job not in passing:
                     tally.asset(fact.job, fact.plugin, fact.target, fact.kind, fact.value)
@@ -134,8 +147,8 @@ class Fold:
             case reader.ArtifactEntry():
                 if fact.job not in passing:
                     tally.artifact(fact.job, fact.plugin, fact.path)
-            case Void() | None:
-                pass  # what it takes back was not folded; a type that begins `x-` is kept, not counted
+            case Void() | Accepted() | None:
+                pass  # taken back: never folded; accepted: known before; `x-…`: kept, not counted
 
     def take_fact(self, fact: RunStarted | RunEnded | JobStarted | JobRetried | JobEnded) -> None:
         self.tally.apply(fact)
@@ -144,8 +157,8 @@ class Fold:
 class _PlannedFold(Fold):
     """Of jobs that are not planned it takes nothing; and it knows which of the others are finished."""
 
-    def __init__(self, planned: Container[str], *, retry_failed: bool) -> None:
-        super().__init__()
+    def __init__(self, planned: Container[str], accepted: frozenset[str], *, retry_failed: bool) -> None:
+        super().__init__(accepted=accepted)
         self._planned = planned
         self._retry_failed = retry_failed
         self.finished = JobIds()

@@ -6,18 +6,19 @@ resume took back does not count at all; so the findings are those of a run that 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
-from kastrun.facts import JobEnded, JobStarted, Void
+from kastrun.facts import Accepted, JobEnded, JobStarted, Void
 from kastrun.jobids import JobIds
 from kastrun.journal import reader
+from kastrun.record.acceptance import acceptances
 from kastrun.record.files import JOURNAL, PROFILE
 from kastrun.record.replay import exit_of, replay
 from kastrun.record.results import results
-from kastrun.report.finding import Finding
+from kastrun.report.finding import Acceptance, Finding
 from kastrun.report.view import View
 
 _finding = msgspec.json.Decoder(Finding)
@@ -28,10 +29,11 @@ def view(folder: Path) -> View:
     journal = folder / JOURNAL
     replayed = replay(journal)
     fates = _Fates(journal, replayed.lost)
+    accepted = acceptances(journal)
     return View(
         tally=replayed.tally,
         exit=exit_of(replayed.tally),
-        findings=lambda: _distinct(journal, fates),
+        findings=lambda: _distinct(journal, fates, accepted),
         results=lambda: results(journal, replayed.tally, replayed.lost),
         profile=_text(folder / PROFILE),
     )
@@ -44,7 +46,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _distinct(journal: Path, fates: _Fates) -> Iterator[Finding]:
+def _distinct(journal: Path, fates: _Fates, accepted: Mapping[str, Accepted]) -> Iterator[Finding]:
     """Each fingerprint once, the first that counts."""
     seen = JobIds()
     for entry in reader.pick(journal, reader.FindingEntry):
@@ -57,6 +59,9 @@ def _distinct(journal: Path, fates: _Fates) -> Iterator[Finding]:
         finding = _finding.decode(entry.line)
         if fates.unwell(fact.job):
             finding = msgspec.structs.replace(finding, incomplete=True)
+        if (told := accepted.get(fact.fingerprint)) is not None:
+            acceptance = Acceptance(reason=told.reason, until=told.until, ended=told.ended)
+            finding = msgspec.structs.replace(finding, acceptance=acceptance)
         yield finding
 
 

@@ -38,7 +38,7 @@ class Change(Struct, frozen=True, kw_only=True):
 
     def reaches(self, fail_on: str) -> bool:
         """Whether it is new at or above `fail_on`: not there before, or milder then; and not accepted."""
-        if self.kind not in ("new", "changed") or fail_on == "none":
+        if self.kind not in ("new", "changed") or fail_on == "none" or self.finding.accepted:
             return False
         now = _rank(self.finding.severity) >= _rank(fail_on)
         return now and (self.before is None or _rank(self.before) < _rank(fail_on))

@@ -34,6 +34,14 @@ class Location(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         return "".join(extra).strip()
 
 
+class Acceptance(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the run's baseline says of a finding. `ended`: its last day, `until`, was over: it counts."""
+
+    reason: str
+    until: str | None = None
+    ended: bool = False
+
+
 class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One weakness. `incomplete`: its job did not end ok, so that others may have been missed."""
 
@@ -57,6 +65,12 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     artifacts: list[str] = []
     tags: list[str] = []
     incomplete: bool = False
+    acceptance: Acceptance | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the baseline accepts it: shown as such, and never a reason to fail."""
+        return self.acceptance is not None and not self.acceptance.ended
 
     @property
     def name(self) -> str:

@@ -1,7 +1,8 @@
 """`junit.xml`: for the test tabs of GitLab, Jenkins and others.
 
 A suite a plugin, a case a job. A job with a finding at or above the gate (`fail_on`; where that is
-none, low) is a failure; a job that did not do its work is an error, which no test tab shows as green.
+none, low) that no baseline accepts is a failure; a job that did not do its work is an error, which no
+test tab shows as green. What is accepted is told in `system-out`.
 """
 
 from __future__ import annotations
@@ -65,11 +66,14 @@ def _case(job: JobEnded, found: list[Finding]) -> ET.Element:
         said = failure.message if failure else job.message or job.status
         error = ET.SubElement(case, "error", type=job.reason or job.status, message=_text(said))
         error.text = _text("\n".join(filter(None, [failure.hint, failure.stderr] if failure else [])))
-    elif found:
-        worst = max((each.severity for each in found), key=SEVERITIES.index)
-        count = f"{len(found)} finding{'' if len(found) == 1 else 's'}, the worst is {worst}"
+    elif counting := [each for each in found if not each.accepted]:
+        worst = max((each.severity for each in counting), key=SEVERITIES.index)
+        count = f"{len(counting)} finding{'' if len(counting) == 1 else 's'}, the worst is {worst}"
         element = ET.SubElement(case, "failure", type=worst, message=count)
-        element.text = _text("\n".join(_lines(found)))
+        element.text = _text("\n".join(_lines(counting)))
+    if accepted := [each for each in found if each.accepted]:
+        told = ET.SubElement(case, "system-out")
+        told.text = _text("\n".join(["accepted in the baseline:", *_lines(accepted)]))
     return case
 
 

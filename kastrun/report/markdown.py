@@ -7,7 +7,7 @@ and HTML that it may hold are escaped, and so are mentions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from itertools import islice
 from typing import Final
@@ -26,7 +26,7 @@ _SPACE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 def chunks(view: View) -> Iterator[bytes]:
     """The document, a section at a time."""
-    for section in (_verdict, _failures, _findings, _run):
+    for section in (_verdict, _failures, _findings, _accepted, _run):
         for line in section(view):
             yield line.encode(errors="replace") + b"\n"
 
@@ -44,6 +44,9 @@ def _verdict(view: View) -> Iterator[str]:
     else:
         yield "No findings." if view.coverage.complete else "No findings, but the run is not complete."
     yield ""
+    if accepted := sum(view.tally.severities(accepted=True).values()):
+        yield f"{accepted:,} of them accepted in the baseline: they never reach `fail_on`."
+        yield ""
 
 
 def _failures(view: View) -> Iterator[str]:
@@ -68,15 +71,23 @@ def _why(job: JobEnded) -> str:
 
 
 def _findings(view: View) -> Iterator[str]:
-    rules = worst_first(gather(view.findings()).values())
+    return _by_rule("Findings", lambda: (each for each in view.findings() if not each.accepted))
+
+
+def _accepted(view: View) -> Iterator[str]:
+    return _by_rule("Accepted in the baseline", lambda: (each for each in view.findings() if each.accepted))
+
+
+def _by_rule(title: str, findings: Callable[[], Iterator[Finding]]) -> Iterator[str]:
+    rules = worst_first(gather(findings()).values())
     if not rules:
         return
     places: dict[str, list[Finding]] = {rule.name: [] for rule in rules[:MOST_RULES]}
-    for finding in view.findings():
+    for finding in findings():
         found = places.get(finding.name)
         if found is not None and len(found) < MOST_PLACES:
             found.append(finding)
-    yield "## Findings"
+    yield f"## {title}"
     yield ""
     for rule in rules[:MOST_RULES]:
         yield f"### {rule.severity}: {text(rule.title)} ({rule.count:,})"
@@ -85,13 +96,22 @@ def _findings(view: View) -> Iterator[str]:
             if each:
                 yield f"{text(each)}\n"
         for finding in places[rule.name]:
-            incomplete = " (its job did not end ok)" if finding.incomplete else ""
-            yield f"- {text(finding.where)}{incomplete}"
+            yield f"- {text(finding.where)}{_remarks(finding)}"
         if rule.count > len(places[rule.name]):
             yield f"- and {rule.count - len(places[rule.name]):,} more"
         yield f"\n{text(rule.name)} {' '.join(map(text, rule.refs))}".rstrip() + "\n"
     if len(rules) > MOST_RULES:
         yield f"and {len(rules) - MOST_RULES:,} more rules; `findings.jsonl` has all\n"
+
+
+def _remarks(finding: Finding) -> str:
+    """What else is to be said of one finding, in brackets."""
+    remarks = ["its job did not end ok"] if finding.incomplete else []
+    if told := finding.acceptance:
+        until = f" until {told.until}" if told.until else ""
+        word = f"acceptance ended on {told.until}" if told.ended else f"accepted{until}"
+        remarks.append(f"{word}: {text(told.reason)}")
+    return f" ({'; '.join(remarks)})" if remarks else ""
 
 
 def _run(view: View) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import msgspec
+from msgspec import UnsetType
 
 from kastrun.facts import JobEnded
 from kastrun.model import JsonObject
@@ -39,6 +40,7 @@ def _head(tally: Tally, exit_: ExitCode) -> JsonObject:
         "kastrun": run.kastrun,
         "profile": run.profile,
         "source": run.source,
+        "baseline": _baseline(tally, run.baseline),
         "arguments": run.arguments,
         "mode": run.mode,
         "max_workers": run.max_workers,
@@ -57,6 +59,11 @@ def _head(tally: Tally, exit_: ExitCode) -> JsonObject:
         "left_out": run.left_out,
         "plugins": _plugins(tally),
     }
+
+
+def _baseline(tally: Tally, file: str | UnsetType) -> JsonObject | None:
+    """The file, and of the findings those that it accepts."""
+    return {"file": file, "accepted": tally.severities(accepted=True)} if file else None
 
 
 def _plugins(tally: Tally) -> dict[str, JsonObject]:

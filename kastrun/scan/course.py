@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import trio
+from msgspec import UNSET
 
 from kastrun import __version__, record
-from kastrun.engine import Control, Engine
+from kastrun.engine import Batch, Control, Engine
 from kastrun.engine.clock import Clock
 from kastrun.errors import JournalError
 from kastrun.facts import RunEnded, RunStarted
@@ -99,6 +101,8 @@ class _Run:
         self.folder, self.resume, self.since, self.hand = journal.path.parent, resume, since, hand
         self.control, self.family, self.clock = Control(), Family(), Clock()
         self.earlier, self.tally = record.Earlier(), Tally()
+        self.accepts = record.witnessed(intent.baseline, self.clock.stamp(self.clock.began))
+        self.accepted = record.in_force(self.accepts)
         self.inputs = Inputs(str(self.folder))
         self.failure: JournalError | None = None
 
@@ -113,7 +117,9 @@ class _Run:
             noting = planned if self.resume or self.since else None
             prepared = await prepare(self.intent, self.family, self.control, noting)
             if self.resume:
-                self.earlier = await read_back(self.journal.path, planned, self.resume, self.control)
+                self.earlier = await read_back(
+                    self.journal.path, planned, self.resume, self.accepted, self.control
+                )
                 self.tally, planned = self.earlier.tally, JobIds(0)  # 12 MB of a million jobs
             await self._journaled(prepared, planned)
             nursery.cancel_scope.cancel()
@@ -121,18 +127,20 @@ class _Run:
 
     async def _journaled(self, prepared: Prepared, planned: JobIds) -> None:
         """From the `run` event to the `end` event. A journal that fails ends the jobs, not the program."""
-        sinks = Sinks(self.journal, self.tally, self.screen)
+        sinks = Sinks(self.journal, self.tally, self.screen, self.accepted)
         try:
             async with trio.open_nursery() as beside:
-                sinks(fact_line(self._begun(prepared)))
+                begun = self._begun(prepared)
+                sinks(Batch(lines=[*map(msgspec.json.encode, (begun, *self.accepts))], facts=(begun,)))
                 beside.start_soon(self._sync, self.journal)
                 beside.start_soon(self._tick)
                 if self.hand:
                     beside.start_soon(self._hear_keys, self.hand)
                 take_back(self.earlier, sinks, self.screen, self.clock.stamp(self.clock.began))
                 if self.since:
+                    fold = record.Fold(self.tally, self.accepted)
                     self.earlier = await take_over(
-                        self.since, planned, self.journal, self.tally, self.screen, self.control
+                        self.since, planned, self.journal, fold, self.screen, self.control
                     )
                 if any(chosen.plugin.consumes for chosen in prepared.choice.selection.chosen):
                     keep_assets(self.earlier, self.inputs)
@@ -215,6 +223,7 @@ class _Run:
             source=profile.source,
             arguments=self.arguments,
             left_out=[*self.intent.broken(), *prepared.choice.selection.left_out, *prepared.counted.left_out],
+            baseline=profile.baseline or UNSET,
         )
 
     def _over(self) -> RunEnded:

@@ -30,12 +30,14 @@ class Resume:
     retry_failed: bool = False
 
 
-async def read_back(journal: Path, planned: JobIds, resume: Resume, control: Control) -> record.Earlier:
+async def read_back(
+    journal: Path, planned: JobIds, resume: Resume, accepted: frozenset[str], control: Control
+) -> record.Earlier:
     """What the journal has of the planned jobs. In a thread, for Ctrl-C to be heard. Raises Interrupted."""
     with trio.CancelScope() as scope:
         control.attach(scope)
         return await trio.to_thread.run_sync(
-            lambda: record.earlier(journal, planned, retry_failed=resume.retry_failed),
+            lambda: record.earlier(journal, planned, retry_failed=resume.retry_failed, accepted=accepted),
             abandon_on_cancel=True,
         )
     raise Interrupted("stopped before anything was run", hint="start it again")

@@ -51,13 +51,13 @@ def check_same_http(since: Since, intent: Intent) -> None:
 
 
 async def take_over(
-    since: Since, planned: JobIds, journal: Journal, tally: Tally, screen: Screen, control: Control
+    since: Since, planned: JobIds, journal: Journal, fold: record.Fold, screen: Screen, control: Control
 ) -> record.Earlier:
-    """Write what can be used again into `journal`, fold it into `tally`; what is finished thereby.
+    """Write what can be used again into `journal`, and `fold` it; what is finished thereby.
 
     Stopped in the middle, a resume runs the rest. Raises JournalError.
     """
-    finished = JobIds()
+    finished, tally = JobIds(), fold.tally
     with trio.CancelScope() as scope:
         control.attach(scope)
         try:
@@ -69,7 +69,7 @@ async def take_over(
                 f"files of the run {since.journal.parent} cannot be copied: {error}",
                 hint="make room, or run without --since",
             ) from error
-        await _copy_lines(found, planned, journal, tally, finished)
+        await _copy_lines(found, planned, journal, fold, finished)
         _tell(since, tally, lost, screen)
     return record.Earlier(tally=tally, finished=finished, assets=record.assets(journal.path, finished))
 
@@ -80,9 +80,8 @@ def _ready(since: Since, planned: JobIds, folder: Path) -> tuple[Reusable, int]:
 
 
 async def _copy_lines(
-    found: Reusable, planned: JobIds, journal: Journal, tally: Tally, finished: JobIds
+    found: Reusable, planned: JobIds, journal: Journal, fold: record.Fold, finished: JobIds
 ) -> None:
-    fold = record.Fold(tally)
     lines = found.lines(planned)
     while batch := list(islice(lines, _AT_ONCE)):
         journal.append(line for _, line in batch)

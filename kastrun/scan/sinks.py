@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from operator import attrgetter
 from typing import Literal
 
@@ -14,7 +15,7 @@ from kastrun.engine import Batch
 from kastrun.facts import Fact, RunEnded, RunStarted, Void
 from kastrun.journal import Journal
 from kastrun.model import Job
-from kastrun.protocol import messages
+from kastrun.protocol import fingerprints, messages
 from kastrun.tally import Tally
 from kastrun.terminal import Screen
 
@@ -24,8 +25,11 @@ _GROUP = attrgetter("severity", "rule", "title")
 class Sinks:
     """Called with one batch after the other. Raises JournalError where the journal takes no more."""
 
-    def __init__(self, journal: Journal, tally: Tally, screen: Screen) -> None:
+    def __init__(
+        self, journal: Journal, tally: Tally, screen: Screen, accepted: frozenset[str] = frozenset()
+    ) -> None:
         self._journal, self._tally, self._screen = journal, tally, screen
+        self._accepted = frozenset(each.removeprefix("k1:").encode() for each in accepted)
         self.hears: Callable[[Fact], None] | None = None
         """Who else hears of facts, once they are in the tally."""
 
@@ -43,8 +47,9 @@ class Sinks:
         """Records by the ten thousand: what counts the same is counted at once."""
         tally, target = self._tally, job.target.value
         findings = [message for message in said if type(message) is messages.Finding]
-        for (severity, rule, title), count in Counter(map(_GROUP, findings)).items():
-            tally.finding(job.id, job.plugin, target, severity, rule, title, count=count)
+        groups = Counter(zip(map(_GROUP, findings), self._judged(job, findings), strict=False))
+        for ((severity, rule, title), accepted), count in groups.items():
+            tally.finding(job.id, job.plugin, target, severity, rule, title, accepted, count)
         if len(findings) == len(said):
             return
         for message in said:
@@ -55,6 +60,12 @@ class Sinks:
                 self._screen.log(job.plugin, target, message.level, message.message, time.time())
             elif isinstance(message, messages.Artifact):
                 tally.artifact(job.id, job.plugin, message.path)
+
+    def _judged(self, job: Job, findings: Sequence[messages.Finding]) -> Iterable[bool]:
+        """Of each whether the baseline accepts it; without one no fingerprint is made for that."""
+        if not self._accepted or not findings:
+            return repeat(False)
+        return [mark in self._accepted for mark in fingerprints(job.plugin, job.target.value, findings)]
 
 
 def fact_line(fact: RunStarted | RunEnded) -> Batch:

@@ -6,11 +6,12 @@ Pure: the caller says what no count can show (an interrupt, a crash, a dead jour
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
 
-from kastrun.model import SEVERITIES
+from kastrun.model import SEVERITIES, Severity
 from kastrun.tally.counts import Outcome
 from kastrun.tally.fold import Tally
 
@@ -109,9 +110,12 @@ def reached(tally: Tally, fail_on: str) -> int:
     """How many findings that no baseline accepts are at least as severe as `fail_on`."""
     if fail_on == "none":
         return 0
-    rank: dict[str, int] = {severity: place for place, severity in enumerate(SEVERITIES)}
-    counts = tally.severities(accepted=False)
-    return sum(count for severity, count in counts.items() if rank[severity] >= rank[fail_on])
+    return _reached(tally.severities(accepted=False), fail_on)
+
+
+def _reached(counts: Mapping[Severity, int], fail_on: str) -> int:
+    rank = SEVERITIES.index
+    return sum(count for severity, count in counts.items() if rank(severity) >= rank(fail_on))
 
 
 def exit_code(
@@ -141,7 +145,7 @@ def exit_code(
         return ExitCode(
             3, f"the run {cut}is incomplete ({_missing(cover)}), so what it did not find proves nothing"
         )
-    return ExitCode(0, _why_clean(cover, fail_on))
+    return ExitCode(0, _why_clean(tally, cover, fail_on))
 
 
 def _missing(cover: Coverage) -> str:
@@ -155,10 +159,12 @@ def _why_reached(tally: Tally, count: int, fail_on: str, cover: Coverage) -> str
     return why if cover.complete else f"{why}, and the run is incomplete ({_missing(cover)})"
 
 
-def _why_clean(cover: Coverage, fail_on: str) -> str:
+def _why_clean(tally: Tally, cover: Coverage, fail_on: str) -> str:
     findings = (
         "fail_on is none, so no finding counts" if fail_on == "none" else f"no finding reached {fail_on}"
     )
+    if accepted := 0 if fail_on == "none" else _reached(tally.severities(accepted=True), fail_on):
+        findings = f"only accepted findings reached {fail_on} ({accepted:,}, in the baseline)"
     if cover.planned == 0:
         return f"no job was planned, so nothing could fail; {findings}"
     skipped = " or was skipped by choice" if cover.skipped else ""

@@ -97,6 +97,8 @@ def _told(change: Change) -> Text:
     told.append(
         f"\n{clean(finding.plugin)} {clean(finding.rule, 60)}: {clean(finding.where, 200)}", style="dim"
     )
+    if finding.accepted:
+        told.append("\naccepted in the baseline", style="dim")
     if not change.certain and change.kind in _DOUBTS:
         told.append(f"\n{_DOUBTS[change.kind]}", style="dim yellow")
     return told

@@ -79,6 +79,8 @@ def _verdict(tally: Tally, code: ExitCode, cover: Coverage) -> Text:
     for place, (severity, count) in enumerate(counts.items()):
         line.append(", " if place else "", style="not bold default")
         line.append(f"{count:,} {severity}", style=f"not bold default {SEVERITY_STYLE[severity]}")
+    if accepted := sum(tally.severities(accepted=True).values()):
+        line.append(f" ({accepted:,} of them accepted in the baseline)", style="not bold dim")
     return line.append(f"; took {span(tally.duration_s())}", style="not bold default")
 
 

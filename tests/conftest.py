@@ -27,7 +27,12 @@ def pytest_configure() -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """`needs("nmap", "/usr/share/it-*")`: skipped, with the reason, where one of them is not there."""
+    """`needs("nmap", "/usr/share/it-*")`: skipped, with the reason, where one of them is not there.
+
+    `namespaces`: skipped where no user namespace can be made, as in most containers.
+    """
+    if item.get_closest_marker("namespaces") and not programs.makes_namespaces():
+        pytest.skip(programs.NO_NAMESPACES)
     for marker in item.iter_markers("needs"):
         for program in marker.args:
             if programs.find(program) is None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
+from functools import cache
 from glob import glob
 from pathlib import Path
 
@@ -27,6 +29,19 @@ def find(program: str) -> str | None:
         if program.startswith("/")
         else shutil.which(program, path=PLACES)
     )
+
+
+NO_NAMESPACES = "no user namespace can be made here"
+
+
+@cache
+def makes_namespaces() -> bool:
+    """Whether level `strict` can be had, tried with a program that is not ours."""
+    unshare = find("unshare")
+    return unshare is not None and not subprocess.run(
+        [unshare, "--user", "--mount", "--pid", "--fork", "--map-root-user", "true"],
+        stderr=subprocess.DEVNULL, check=False,
+    ).returncode  # fmt: skip
 
 
 def absent(program: str) -> str:

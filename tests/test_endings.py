@@ -191,6 +191,7 @@ def test_a_run_whose_launcher_is_killed_starts_nothing_more_and_can_be_resumed(t
 
 
 @pytest.mark.needs("unshare")
+@pytest.mark.namespaces
 def test_as_the_first_process_of_a_container_it_reaps(tmp_path: Path) -> None:
     inside = ["unshare", "--pid", "--fork", "--mount-proc"]
     if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode != 0:

@@ -23,7 +23,7 @@ LIMITS = Limits(total_s=60, idle_s=0, grace_s=0, memory_mb=256, output_mb=1)
 Means = Literal["namespaces", "plain"]
 
 
-@pytest.fixture(params=["namespaces", "plain"])
+@pytest.fixture(params=[pytest.param("namespaces", marks=pytest.mark.namespaces), "plain"])
 def orders(request: pytest.FixtureRequest, tmp_path: Path) -> Orders:
     machine = Machine(landlock=landlock.abi())
     policy = decide(plugin("any"), SandboxWish(), machine, request.param)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import programs
 import pytest
 from resume_runs import write_plugin
 from zoo_runs import command, environment, run, write_profile
 
-pytestmark = pytest.mark.needs("unshare")
+SPACES = (pytest.mark.needs("unshare"), pytest.mark.namespaces)
+CONTAINER = [sys.executable, str(Path(__file__).with_name("container.py"))]
 NO_SPACES = ["unshare", "--user", "--map-root-user", "sh", "-c"]
 NO_SPACES += ['echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"', "sh"]
-"""Runs a command where no user namespace can be made: as in most containers."""
+"""Runs a command where no user namespace can be made."""
 
 
 def scan(folder: Path, level: str, *wrapper: str) -> subprocess.CompletedProcess[str]:
@@ -44,7 +47,12 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("level", "wrapper", "held"),
-    [("strict", [], "namespaces"), ("standard", [], "namespaces"), ("standard", NO_SPACES, "plain")],
+    [
+        pytest.param("strict", [], "namespaces", marks=SPACES),
+        pytest.param("standard", [], "namespaces", marks=SPACES),
+        pytest.param("standard", NO_SPACES, "plain", marks=SPACES),
+        ("standard", CONTAINER, "plain"),
+    ],
 )
 def test_what_held_a_job_is_in_its_result(home: Path, level: str, wrapper: list[str], held: str) -> None:
     done = scan(home, level, *wrapper)
@@ -59,11 +67,18 @@ def test_off_is_off_and_said_in_each_result(home: Path) -> None:
     assert result["sandbox"]["level"] == "off" and "files" in result["sandbox"]["missing"]
 
 
-def test_where_strict_cannot_be_had_nothing_runs(home: Path) -> None:
-    done = scan(home, "strict", *NO_SPACES)
+@pytest.mark.parametrize(
+    ("wrapper", "why"),
+    [
+        pytest.param(NO_SPACES, "user.max_user_namespaces is 0", marks=SPACES),
+        (CONTAINER, "clone: Operation not permitted"),
+    ],
+)
+def test_where_strict_cannot_be_had_nothing_runs(home: Path, wrapper: list[str], why: str) -> None:
+    done = scan(home, "strict", *wrapper)
     assert done.returncode == 4
     assert "error: the sandbox level strict cannot be had here" in done.stderr
-    assert "user.max_user_namespaces is 0" in done.stderr
+    assert why in done.stderr
     assert "hint: " in done.stderr
     assert (
         not (home / "out" / "journal.jsonl").exists()
@@ -74,7 +89,8 @@ def test_where_strict_cannot_be_had_nothing_runs(home: Path) -> None:
 def test_the_plan_shows_what_will_hold_the_jobs(home: Path) -> None:
     standard = '[sandbox]\nlevel = "standard"\n'
     profile = write_profile(home, ["peeks"], zoo=home / "plugins", tables=standard)
-    for wrapper, held in (([], "namespaces"), (NO_SPACES, "plain")):
+    here = "namespaces" if programs.makes_namespaces() else "plain"
+    for wrapper, held in (([], here), (CONTAINER, "plain")):
         plan = [*wrapper, *command("plan", profile)]
         text = subprocess.run(
             plan, cwd=home, env=environment(home), capture_output=True, text=True, check=True
@@ -92,7 +108,7 @@ def test_a_file_that_is_a_target_is_read_and_no_other(home: Path) -> None:
     read = 'path=${job#*\'"value":"\'}; path=${path%%\'"\'*}\ncat "$path" >&2 || exit 6\n'
     read += f"cat {home}/secret >&2 && exit 7"
     write_plugin(home / "plugins", "reads", read, targets=["file"])
-    for number, wrapper in enumerate(([], NO_SPACES)):
+    for number, wrapper in enumerate(([], CONTAINER)):
         profile = write_profile(
             home,
             ["reads"],

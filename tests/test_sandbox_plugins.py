@@ -16,7 +16,10 @@ import zoo_runs
 from kastrun import resources
 from kastrun.demo import WEAK_FLAWS
 
-pytestmark = pytest.mark.needs("node", "nmap", "whatweb", "wafw00f", "jq", "curl")
+pytestmark = [
+    pytest.mark.needs("node", "nmap", "whatweb", "wafw00f", "jq", "curl"),
+    pytest.mark.namespaces,
+]
 NAMES = sorted(manifest.parent.name for manifest in resources.shipped("plugins").glob("*/plugin.toml"))
 
 

@@ -23,6 +23,8 @@ _MIB: Final = 1 << 20
 _FILE_BYTES: Final = 512 * _MIB
 _SCRATCH_BYTES: Final = 256 * _MIB
 _SCRATCH_INODES: Final = 16384
+_LOCKED_BYTES: Final = _MIB
+"""Memory that cannot be swapped out: enough for keys."""
 _DESCRIPTORS: Final = 1024
 _PROCESSES: Final = 512
 _FIRST_TO_DIE: Final = 1000
@@ -140,6 +142,7 @@ def _rlimits(limits: Limits, *, spaces: bool) -> tuple[tuple[int, int], ...]:
         resource.RLIMIT_CPU: min(cpu_s, 1 << 31),
         resource.RLIMIT_DATA: limits.memory_mb * _MIB,
         resource.RLIMIT_FSIZE: _FILE_BYTES,
+        resource.RLIMIT_MEMLOCK: _LOCKED_BYTES,
         resource.RLIMIT_MSGQUEUE: 0,
         resource.RLIMIT_NOFILE: _DESCRIPTORS,
         resource.RLIMIT_RTPRIO: 0,

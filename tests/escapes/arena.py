@@ -203,6 +203,11 @@ class Running:
         elif self._process:
             self._process.terminate()
 
+    def kill(self) -> None:
+        """As kastrun does when the grace is over; no user would, who knows of no such process."""
+        if self._warden:
+            wire.send(self._warden.control, wire.KILL)
+
     def orphan(self) -> None:
         """As if kastrun had been killed: its end of the warden's socket closes."""
         if self._warden:

@@ -6,9 +6,10 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,13 +36,20 @@ def garrisons() -> Iterator[Callable[[Cell], Garrison]]:
         yield lambda cell: there[cell.who]
 
 
-@pytest.fixture(params=cells(), ids=str)
+def params(cells: Iterable[Cell]) -> list[Any]:
+    return [
+        pytest.param(cell, id=str(cell), marks=[pytest.mark.namespaces] if cell.level == "strict" else [])
+        for cell in cells
+    ]
+
+
+@pytest.fixture(params=params(cells()))
 def arena(request: pytest.FixtureRequest, garrisons: Callable[[Cell], Garrison]) -> Iterator[Arena]:
     with ExitStack() as stack:
         yield Arena(_folder(stack), request.param, garrisons(request.param))
 
 
-@pytest.fixture(params=[cell for cell in cells() if cell.who == "root"], ids=str)
+@pytest.fixture(params=params(cell for cell in cells() if cell.who == "root"))
 def root_arena(request: pytest.FixtureRequest, garrisons: Callable[[Cell], Garrison]) -> Iterator[Arena]:
     """For attacks that only the superuser can make at all: others have no control to succeed."""
     with ExitStack() as stack:

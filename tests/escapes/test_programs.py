@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from socket import create_server
 
+import programs
 import pytest
 from arena import Arena, Cell, Garrison, Said, cells
 from listeners import Listeners
@@ -220,7 +221,10 @@ with socket.create_connection((ARGS[0], int(ARGS[2]))) as s:  # what is sent in 
 
 def test_asyncio_and_messages_on_a_stream(arena: Arena, listeners: Listeners):
     said = arena.run(ASYNCIO, NAME, OUTSIDE, listeners.port, reach=tuple(REACH))
-    assert said.out.split() == ["True", "refused", "570000"], said
+    assert said.out.split()[:2] == ["True", "refused"], said
+    # In a container that refuses pidfd_getfd there are no messages on a stream (docs/security.md).
+    refused = "PermissionError" in said.err and not programs.makes_namespaces()
+    assert said.out.split()[2:] == ["570000"] or refused, said
 
 
 def test_an_alarm_ends_a_wait(arena: Arena):

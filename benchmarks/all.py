@@ -11,7 +11,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("start_up", "jobs", "makespan", "schedule", "records", "memory", "resume", "idle")
+BENCHMARKS = (
+    "start_up",
+    "jobs",
+    "makespan",
+    "schedule",
+    "records",
+    "memory",
+    "resume",
+    "idle",
+    "broker",
+    "sandbox",
+)
 
 
 def main() -> None:

@@ -100,6 +100,43 @@ def reach(wish: SandboxWish, machine: Machine) -> Means:
     )
 
 
+class Standing(Struct, frozen=True, kw_only=True):
+    """The best level that a machine reaches; `short` says why not each higher one, `hint` how to get more."""
+
+    level: SandboxLevel
+    means: Means
+    held: Held
+    short: tuple[str, ...]
+    hint: str | None
+
+
+def standing(machine: Machine) -> Standing:
+    """Of a machine that was examined with all means: for whoever asks what can be had here."""
+    short: list[str] = []
+    hints: list[str] = []
+    for level in ("strict", "standard"):
+        try:
+            means = reach(SandboxWish(level=level), machine)
+        except MachineError as error:
+            short.append(error.message)
+            hints += [error.hint] if error.hint else []
+        else:
+            return Standing(
+                level=level,
+                means=means,
+                held=held(machine, means),
+                short=tuple(short),
+                hint=hints[-1] if hints else None,
+            )
+    return Standing(
+        level="off",
+        means="off",
+        held=held(machine, "off"),
+        short=tuple(short),
+        hint=hints[-1] if hints else None,
+    )
+
+
 def _check_broker(wish: SandboxWish, machine: Machine) -> None:
     """Where sockets cannot be lent nothing holds a job to the scope while it runs."""
     if machine.unlent and wish.scope == "enforce":

@@ -7,7 +7,7 @@ from profile_rooms import plugin
 
 from kastrun.errors import MachineError
 from kastrun.model import SandboxAsk, SandboxWish
-from kastrun.policy import CANARIES, Machine, decide, fault, held, reach
+from kastrun.policy import CANARIES, Machine, decide, fault, held, reach, standing
 
 FINE = Machine(landlock=7, broker=True)
 NO_SPACES = Machine(landlock=7, broker=True, lacking={"namespaces": "user.max_user_namespaces is 0"})
@@ -43,6 +43,14 @@ def test_a_scope_that_nothing_can_hold_runs_nothing():
         reach(SandboxWish(), machine)
     assert caught.value.hint and "ptrace_scope=1" in caught.value.hint
     assert reach(SandboxWish(scope="off"), machine) == "namespaces"
+
+
+def test_where_a_machine_stands():
+    best, plain, none = standing(FINE), standing(NO_SPACES), standing(NOTHING)
+    assert (best.level, best.means, best.short, best.hint) == ("strict", "namespaces", (), None)
+    assert (plain.level, plain.means, plain.held.level) == ("standard", "plain", "plain")
+    assert "user.max_user_namespaces is 0" in plain.short[0] and plain.hint
+    assert (none.level, len(none.short)) == ("off", 2) and "/sys/kernel/security/lsm" in (none.hint or "")
 
 
 def test_strict_wants_landlock_too():

@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from kastrun.model import Counts, Failure, Held, Status, Timings
+from kastrun.model import Counts, Failure, Held, Status, TargetKind, Timings
 
 
 class LeftOut(Struct, frozen=True, kw_only=True, gc=False):
@@ -180,6 +180,37 @@ class Egress(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag=
     last: str
 
 
+PassedOverFor = Literal["excluded", "out_of_scope", "no_target", "max_discovered"]
+
+
+class Discovered(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="discovered"):
+    """What `job` found has become a target (`kind`, `value`) of the `jobs`, as step number `step`.
+
+    `target` is that of the job that found it. A resume says anew what follows from what it kept.
+    """
+
+    job: str
+    plugin: str
+    target: str
+    at: str
+    kind: TargetKind
+    value: str
+    step: int
+    jobs: list[str]
+
+
+class PassedOver(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="passed_over"):
+    """So many things that `job` found became no target, for one `reason`; `example` is the first."""
+
+    job: str
+    plugin: str
+    target: str
+    at: str
+    reason: PassedOverFor
+    count: int
+    example: str
+
+
 class Progress(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="progress"):
     """How far a running job says it is. Live only: never journaled."""
 
@@ -190,4 +221,6 @@ class Progress(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", ta
     slow_down: bool = False
 
 
-Fact = RunStarted | JobStarted | JobRetried | Egress | JobEnded | RunEnded | Progress
+Fact = (
+    RunStarted | JobStarted | JobRetried | Egress | JobEnded | Discovered | PassedOver | RunEnded | Progress
+)

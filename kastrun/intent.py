@@ -23,7 +23,7 @@ from kastrun.facts import LeftOut
 from kastrun.history import History
 from kastrun.model import Plugin, Problem, Profile, SecretRef, TargetEntry
 from kastrun.profile import Merged, Overrides
-from kastrun.scope import Scope
+from kastrun.scope import Covered, Scope
 from kastrun.targets import TargetError, read_lines
 
 MOST_PROBLEMS = 50
@@ -179,7 +179,10 @@ def read_secret(reference: SecretRef) -> str:
 
 def _check_lists(profile: Profile, stdin: Path | None) -> tuple[list[Problem], Scope]:
     """One pass over all lists: their problems, and the scope that needs to know every target."""
-    scope = Scope.build((entry.target for entry in profile.targets), profile.scope, profile.exclude)
+    covered = Covered(any_port=profile.sandbox.ports == "any") if profile.discover else None
+    scope = Scope.build(
+        (entry.target for entry in profile.targets), profile.scope, profile.exclude, covered=covered
+    )
     problems: list[Problem] = []
     count = len(profile.targets)
     for path in profile.targets_from:

@@ -193,6 +193,7 @@ def _plugin(filled: JsonObject, schema: JsonObject, folder: str, digest: str, or
         exec=tuple(plugin["exec"]),
         mode=plugin["mode"],
         targets=tuple(plugin["targets"]),
+        speaks=frozenset(plugin["speaks"]),
         depends_on=tuple(plugin["depends_on"]),
         consumes=tuple(plugin["consumes"]),
         produces=tuple(plugin["produces"]),

@@ -143,6 +143,8 @@ class Plugin(Struct, frozen=True, kw_only=True):
     sandbox: SandboxAsk
     digest: str
     origin: Literal["profile", "settings", "shipped"]
+    speaks: frozenset[str] = frozenset()
+    """Of services that others discover, it takes only those that speak one of these; empty: all."""
 
 
 class PluginChoice(Struct, frozen=True, kw_only=True):
@@ -222,6 +224,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     rate: Rate | None = None
     per_host_rate: Rate | None = None
     attempts: int = 1
+    discover: int = 0
+    max_discovered: int = 1000
     notify: Notify = Notify()
 
 

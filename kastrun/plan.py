@@ -7,7 +7,7 @@ why. Jobs come from a generator, so that a million targets cost the memory of on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
@@ -170,12 +170,17 @@ def plan(selection: Selection, entries: Iterable[TargetEntry], scope: Scope) -> 
 
     A job comes after those that it waits for.
     """
-    planner = _Planner(selection, scope)
-    for entry in entries:
-        yield from planner.entry(entry)
+    yield from Planner(selection, scope).plan(entries)
 
 
-class _Planner:
+class Upstream(Struct, frozen=True, gc=False):
+    """A job that others may wait for, and the host that it is about; None: whatever theirs is."""
+
+    id: str
+    host: str | None = None
+
+
+class Planner:
     """The state of one pass: what was seen, and how many jobs there were."""
 
     def __init__(self, selection: Selection, scope: Scope) -> None:
@@ -191,14 +196,31 @@ class _Planner:
             for name in dependencies.in_order(plugins)
         ]
 
-    def entry(self, entry: TargetEntry) -> Iterator[Job | LeftOut]:
-        """The jobs of one target of the profile; of a CIDR first the whole, then address by address."""
+    def plan(self, entries: Iterable[TargetEntry]) -> Iterator[Job | LeftOut]:
+        """Those of each target in turn."""
+        for entry in entries:
+            yield from self._entry(entry, self._works, {})
+
+    def follow(
+        self, entry: TargetEntry, speaks: Container[str] | None, finder: str, found_by: Upstream
+    ) -> list[Job]:
+        """The jobs of a target that `finder` found, where it has any that were not planned before.
+
+        `speaks` is what is known to be spoken there, of which some plugins want a word; None: anything.
+        """
+        works = [work for work in self._works if work.fits(speaks)]
+        done = {finder: [found_by]}
+        return [item for item in self._entry(entry, works, done) if isinstance(item, Job)]
+
+    def _entry(
+        self, entry: TargetEntry, works: list[_Work], done: dict[str, list[Upstream]]
+    ) -> Iterator[Job | LeftOut]:
+        """The jobs of one target; of a CIDR first the whole, then address by address."""
         excluded = self._scope.excluded(entry.target)
         if excluded is not None:
             yield _out(None, "excluded", f"excluded by {excluded}", entry.target.value)
             return
-        whole, apart = self._whole(entry)
-        done: dict[str, list[Job]] = {}
+        whole, apart = self._whole(entry, works)
         taken = False
         for target in [entry.target] if whole else []:
             for item in self._unit(entry, target, whole, done):
@@ -213,17 +235,17 @@ class _Planner:
             message = f"no enabled plugin takes a target of kind {entry.target.kind}"
             yield _out(None, "no_plugin", message, entry.target.value)
 
-    def _whole(self, entry: TargetEntry) -> tuple[list[_Work], list[_Work]]:
+    def _whole(self, entry: TargetEntry, works: list[_Work]) -> tuple[list[_Work], list[_Work]]:
         """Works that take the target as it is, and those that get a CIDR's addresses one by one."""
         if entry.target.kind != "cidr":
-            return self._works, []
+            return works, []
         if self._scope.splits(entry.target):  # a part of it is excluded
-            return [], self._works
-        whole = [work for work in self._works if "cidr" in work.plugin.targets]
-        return whole, [work for work in self._works if work not in whole]
+            return [], works
+        whole = [work for work in works if "cidr" in work.plugin.targets]
+        return whole, [work for work in works if work not in whole]
 
     def _unit(
-        self, entry: TargetEntry, target: Target, works: list[_Work], done: dict[str, list[Job]]
+        self, entry: TargetEntry, target: Target, works: list[_Work], done: dict[str, list[Upstream]]
     ) -> Iterator[Job | LeftOut]:
         """Every work's jobs for one target; `done` has, by plugin, those that others may wait for."""
         for work in works:
@@ -238,9 +260,12 @@ class _Planner:
                     yield _out(work.name, "no_upstream", message, given.value)
                     continue
                 job = work.job(entry, given, self._order + 1, done)
-                if work.awaited:
-                    done.setdefault(work.name, []).append(job)
-                if self._seen.add(f"{work.name} {given.kind} {given.value}"):
+                # An address as a host is the same work.
+                kind = "host" if given.kind == "ip" else given.kind
+                new = self._seen.add(f"{work.name} {kind} {given.value}")
+                if work.awaited and (new or not _matching(given, done.get(work.name))):
+                    done.setdefault(work.name, []).append(Upstream(job.id, given.host))
+                if new:
                     self._order += 1
                     yield job
 
@@ -276,14 +301,19 @@ class _Work:
         self._soft = tuple(name for name in before if name not in self.plugin.depends_on)
         self._digest = self._begin(chosen.options)
 
-    def lacking(self, given: Target, done: Mapping[str, list[Job]]) -> str | None:
+    def fits(self, speaks: Container[str] | None) -> bool:
+        """Whether a discovered target that speaks this is one for the plugin."""
+        wanted = self.plugin.speaks
+        return not wanted or speaks is None or any(word in speaks for word in wanted)
+
+    def lacking(self, given: Target, done: Mapping[str, list[Upstream]]) -> str | None:
         """A plugin that this one depends on and that has no job for the target."""
         for name in self.plugin.depends_on:
             if not _matching(given, done.get(name)):
                 return name
         return None
 
-    def job(self, entry: TargetEntry, given: Target, order: int, done: Mapping[str, list[Job]]) -> Job:
+    def job(self, entry: TargetEntry, given: Target, order: int, done: Mapping[str, list[Upstream]]) -> Job:
         """The job for one target, waiting for those of `done` that are about the same host."""
         options, digest = self.chosen.options, self._digest
         own = (entry.plugins or {}).get(self.name)
@@ -320,13 +350,13 @@ class _Work:
         return hashlib.sha256(msgspec.json.encode(identity, order="deterministic") + b"\0")
 
 
-def _ids(names: Sequence[str], given: Target, done: Mapping[str, list[Job]]) -> tuple[str, ...]:
+def _ids(names: Sequence[str], given: Target, done: Mapping[str, list[Upstream]]) -> tuple[str, ...]:
     return tuple(id_ for name in names for id_ in _matching(given, done.get(name))) if names else ()
 
 
-def _matching(given: Target, jobs: Iterable[Job] | None) -> list[str]:
+def _matching(given: Target, jobs: Iterable[Upstream] | None) -> list[str]:
     """Of another plugin's jobs for the same target, those about this host, or about a whole network."""
-    return [job.id for job in jobs or () if job.target.host is None or job.target.host == given.host]
+    return [job.id for job in jobs or () if job.host is None or job.host == given.host]
 
 
 def target_text(job: Job) -> str:

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from kastrun.blocks import Block, block, forms, special
+from kastrun.jobids import JobIds
 from kastrun.model import Target
 from kastrun.reach import Enforcement, NameSpan, Network, Reach, Span
 from kastrun.targets.addresses import is_address
@@ -30,22 +31,34 @@ class Scope:
     list, and must be called before anything is asked about it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, covered: Covered | None = None) -> None:
         self._excludes = Entries()
         self._written = Entries()
+        self._extra = Entries()
+        self._covered = covered
         self._extra_spans: list[Span] = []
         self._extra_names: list[NameSpan] = []
         self._same_for_all: Reach | None = None
 
     @classmethod
-    def build(cls, targets: Iterable[Target], extra: Sequence[str], exclude: Sequence[str]) -> Scope:
-        """The scope of a profile's targets, `scope` and `exclude`. Raises TargetError for a bad entry."""
-        scope = cls()
+    def build(
+        cls,
+        targets: Iterable[Target],
+        extra: Sequence[str],
+        exclude: Sequence[str],
+        covered: Covered | None = None,
+    ) -> Scope:
+        """The scope of a profile's targets, `scope` and `exclude`. Raises TargetError for a bad entry.
+
+        With `covered` it remembers every target, so that it can be asked what they cover.
+        """
+        scope = cls(covered)
         for entry in exclude:
             scope._excludes.add(entry)
         for entry in extra:
             target, wildcard = read_entry(entry)
-            scope.note(target)
+            scope._extra.add(entry)
+            scope._write(target)
             spans, names = _covered(target, below=wildcard)
             scope._extra_spans += spans
             scope._extra_names += names
@@ -54,6 +67,21 @@ class Scope:
         return scope
 
     def note(self, target: Target) -> None:
+        """A target that the profile has, or one of its lists."""
+        self._write(target)
+        if self._covered is not None:
+            self._covered.add(target)
+
+    def covers(self, target: Target) -> bool:
+        """Whether something that was found is about what the targets or `scope` cover, excludes aside.
+
+        Only where the targets are remembered.
+        """
+        if self._covered is None or target.kind == "file":
+            return False
+        return target in self._covered or _among(target, self._extra)
+
+    def _write(self, target: Target) -> None:
         """Remembers the special addresses that a target writes, and nothing of any other target.
 
         A `localhost` name writes the loopback addresses (RFC 6761 6.3). A CIDR writes its special
@@ -168,6 +196,40 @@ class Scope:
             if entry := self._excludes.block(form, port):
                 return entry
         return None
+
+
+class Covered:
+    """What the targets of a run cover: a host costs about 12 bytes, a network or domain some hundred.
+
+    With `any_port` a target that names a port covers its host's others too. A domain covers what is below it.
+    """
+
+    def __init__(self, *, any_port: bool) -> None:
+        self._any_port = any_port
+        self._hosts = JobIds()
+        self._wide = Entries()
+
+    def add(self, target: Target) -> None:
+        if target.kind == "cidr":
+            self._wide.add_block(block(target.value), target.value)
+        elif target.host is not None:
+            port = None if self._any_port else target.port
+            self._hosts.add(target.host if port is None else f"{target.host} {port}")
+            if target.kind == "domain":
+                self._wide.add(f"*.{target.host}")
+
+    def __contains__(self, target: Target) -> bool:
+        host = target.host
+        alone = host is not None and (host in self._hosts or f"{host} {target.port}" in self._hosts)
+        return alone or _among(target, self._wide)
+
+
+def _among(target: Target, entries: Entries) -> bool:
+    """Whether an entry covers the host, or all of the network, of a target."""
+    host = target.host
+    if host is not None and not is_address(host):
+        return entries.name(host, target.port) is not None
+    return entries.block(block(host or target.value), target.port) is not None
 
 
 def _covered(target: Target, *, below: bool, any_port: bool = False) -> tuple[list[Span], list[NameSpan]]:

@@ -19,8 +19,8 @@ PACKAGE = ROOT / "kastrun"
 FLOORS = {
     0: "__init__ blocks errors facts jobids model reach resources",
     1: "bundle places problems schema toml_tree toml_words",
-    2: "adapt baseline dependencies history launch manifest plan policy profile protocol ready report scope "
-    "tally targets",
+    2: "adapt baseline dependencies history launch leads manifest plan policy profile protocol ready report "
+    "scope tally targets",
     3: "demo discover files inputs journal names notify pressure process sandbox settings terminal warden "
     "workspace",
     4: "engine intent machine record requires",
@@ -50,6 +50,10 @@ SIDEWAYS = {
     ("plan", "dependencies"),
     # How long each may take is what earlier runs took.
     ("plan", "history"),
+    # What is found is planned for where it is a target in scope.
+    ("leads", "plan"),
+    ("leads", "scope"),
+    ("leads", "targets"),
     # The kit tries plugins by hand.
     ("kit", "trial"),
     # The job line is the protocol's; what refers to a secret in it, the profile's.

@@ -67,16 +67,6 @@ def test_an_unknown_key(room: Room) -> None:
     """)
 
 
-def test_a_key_of_a_later_release(room: Room) -> None:
-    assert room.said(GOOD + "[limits]\ndiscover = 2\n") == printed("""
-        error: scan.toml:3:1
-          |
-        3 | discover = 2
-          | ^^^^^^^^ unknown key
-          = hint: not in this release of kastrun; a later one will know it
-    """)
-
-
 def test_an_unknown_enum_value(room: Room) -> None:
     assert room.said(GOOD + 'mode = "pasive"\n') == printed("""
         error: scan.toml:2:8

@@ -130,15 +130,6 @@ def test_an_unknown_key_without_a_near_name_lists_what_is_known() -> None:
     assert problem.hint == f"known here: {known}"
 
 
-@pytest.mark.parametrize("key", resources.schema("profile")["$defs"]["limits"]["x-later"])
-def test_keys_of_a_later_release_are_unknown_and_say_so(key: str) -> None:
-    (problem,) = check("profile", {"limits": {key: 1}})
-    assert (problem.rule, problem.hint) == (
-        "unknown_key",
-        "not in this release of kastrun; a later one will know it",
-    )
-
-
 def test_a_misspelt_kind_of_target_is_told_once() -> None:
     (problem,) = check("profile", {"targets": [{"urll": "https://a.example"}]})
     assert (problem.path, problem.hint) == (("targets", 0, "urll"), "did you mean `url`?")

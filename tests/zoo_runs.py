@@ -174,7 +174,7 @@ def check_journal(events: list[dict[str, Any]], *, complete: bool = True, cut_of
     assert len({result["job"] for result in results}) == len(results), "two results for one job"
     assert _check_lives(events) == set() or cut_off, "started, and without a result"
     if complete:
-        assert len(results) == first["planned"]
+        assert len(results) == planned(events)
         assert (last["type"], last["status"]) == ("end", "complete")
     if last["type"] == "end":
         counts: dict[str, int] = {}
@@ -220,7 +220,7 @@ def _check_lives(events: list[dict[str, Any]]) -> set[str]:
             del running[job]
         elif kind in RECORDS:
             running[job][kind] += 1
-        elif kind not in {"run", "accepted", "end", "void", "adapt"}:
+        elif kind not in {"run", "accepted", "end", "void", "adapt", "discovered", "passed_over"}:
             assert job in running
     return set(running)
 
@@ -232,7 +232,14 @@ def check_summary(ran: Ran) -> None:
     results = {event["job"]: event["status"] for event in ran.of("result")}
     assert {job["job"]: job["status"] for job in summary["jobs"]} == results
     assert summary["exit"]["code"] == ran.code
-    assert summary["coverage"]["planned"] == ran.events[0]["planned"]
+    assert summary["coverage"]["planned"] == planned(ran.events)
+
+
+def planned(events: list[dict[str, Any]]) -> int:
+    """The jobs of the run's last start, with those of what was discovered in it."""
+    begun = max(place for place, event in enumerate(events) if event["type"] == "run")
+    followed = (len(event["jobs"]) for event in events[begun:] if event["type"] == "discovered")
+    return int(events[begun]["planned"]) + sum(followed)
 
 
 def build(zoo: Path) -> None:

@@ -15,7 +15,8 @@ from kastrun.bundle import bundle
 from kastrun.cli import common
 from kastrun.facts import LeftOut
 from kastrun.intent import Intent
-from kastrun.model import Held, Job, JsonObject, Profile, SandboxWish
+from kastrun.leads import prospects
+from kastrun.model import Held, Job, JsonObject, Plugin, Profile, SandboxWish
 from kastrun.plan import Chosen, Selection, target_text
 from kastrun.policy import Policy
 from kastrun.ready import in_order
@@ -76,12 +77,35 @@ def _as_text(intent: Intent, choice: scan.Choice, left_out: list[LeftOut]) -> It
             yield f"{number:6}  {job.plugin:<14} {clean(target_text(job))}{_verdict(job)}{beside}\n"
     if not number:
         yield "  none\n"
+    yield from _may_follow(profile, selection)
     if left_out:
         yield "\nleft out\n"
         for out in left_out:
             yield f"  {clean(out.plugin or out.target or '')}: {out.reason}: {clean(out.message)}\n"
     shared = f" in {processes:,} process{'' if processes == 1 else 'es'}" if processes < number else ""
     yield f"\n{counted(number, 'job')}{shared}\n"
+
+
+def _may_follow(profile: Profile, selection: Selection) -> Iterator[str]:
+    """What discovery may add to the jobs above."""
+    if not profile.discover:
+        return
+    steps, most = counted(profile.discover, "step"), counted(profile.max_discovered, "target")
+    yield f"\nwhat may follow, in {steps} at most: up to {most}, in scope and not planned yet\n"
+    found = list(prospects(_able(selection)))
+    for each in found:
+        takers = (_taker(name, each.speaking.get(name, [])) for name in each.followed_by)
+        yield f"  {each.plugin} finds {each.kind}: {', '.join(takers)}\n"
+    if not found:
+        yield "  nothing: no plugin here produces assets of a kind that one takes\n"
+
+
+def _able(selection: Selection) -> list[Plugin]:
+    return [chosen.plugin for chosen in selection.chosen if chosen.verdict is None]
+
+
+def _taker(name: str, words: list[str]) -> str:
+    return f"{name} where it speaks {' or '.join(words)}" if words else name
 
 
 def _sandbox_line(wish: SandboxWish, held: Held) -> str:
@@ -140,6 +164,11 @@ def _as_json(intent: Intent, choice: scan.Choice, left_out: list[LeftOut]) -> It
         "window": profile.window,
         "limits": {key: limits[key] for key in ("per_host", "rate", "per_host_rate") if key in limits},
         "sandbox": asdict(profile.sandbox),
+        "discovery": {
+            "steps": profile.discover,
+            "max_discovered": profile.max_discovered,
+            "finds": [asdict(each) for each in prospects(_able(selection))] if profile.discover else [],
+        },
         "plugins": [_plugin_json(chosen, choice) for chosen in selection.chosen],
     }
     yield json.dumps(head, indent=2, ensure_ascii=False)[:-2] + ',\n  "jobs": ['

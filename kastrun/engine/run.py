@@ -28,7 +28,7 @@ from kastrun.inputs import Inputs
 from kastrun.launch import Station
 from kastrun.model import Job
 from kastrun.process import Family
-from kastrun.ready import UNCAPPED, Caps, ReadyQueue, Taken
+from kastrun.ready import UNCAPPED, Caps, Followers, ReadyQueue, Taken
 from kastrun.sandbox.drafting import Confinement
 from kastrun.workspace import Places
 
@@ -46,7 +46,8 @@ class Engine:
     `timeout_s` the run's own limit; `failed` are jobs that an earlier start of the run has
     seen fail (id to plugin). A passing error is tried again until there were `attempts`;
     `dice` spread the waits in between. `confinements` are what holds each plugin's jobs, `outside`
-    what they may reach. `life` makes a process's life: a watched one where somebody looks on
+    what they may reach. `followers` are jobs that come up on the way. `life` makes a process's
+    life: a watched one where somebody looks on
     (`kastrun.trial`).
     """
 
@@ -70,6 +71,7 @@ class Engine:
     outside: Outside | None = None
     life: Callable[..., Life] = Life
     places: Places = field(default_factory=Places)
+    followers: Followers = field(default_factory=Followers)
 
     async def run(self) -> JournalError | None:
         """Run every job; why the sinks gave up, if they did. Nothing is left running in any case."""
@@ -81,7 +83,13 @@ class Engine:
         return mouth.failure
 
     async def _run_jobs(self, emit: Emit) -> None:
-        queue = ReadyQueue(iter(self.jobs), caps=self.caps, clock=self.clock.now, failed=self.failed)
+        queue = ReadyQueue(
+            iter(self.jobs),
+            caps=self.caps,
+            clock=self.clock.now,
+            failed=self.failed,
+            followers=self.followers,
+        )
         tokens = trio.CapacityLimiter(self.max_workers)
         shift = _Shift(self._worker(emit), queue, tokens, self.control)
         if self.levers is not None:

@@ -9,12 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_args
 
 import msgspec
 
 from kastrun.errors import JournalError
-from kastrun.facts import Accepted, Egress, JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
+from kastrun.facts import (
+    Accepted,
+    Discovered,
+    Egress,
+    JobEnded,
+    JobRetried,
+    JobStarted,
+    PassedOver,
+    RunEnded,
+    RunStarted,
+    Void,
+)
 from kastrun.model import JsonObject, Severity
 
 VERSION = 1
@@ -68,6 +79,8 @@ Known = (
     | Egress
     | JobEnded
     | JobRetried
+    | Discovered
+    | PassedOver
     | Void
     | RunEnded
     | FindingEntry
@@ -210,7 +223,4 @@ def _refuse_newer(version: int) -> None:
         )
 
 
-_TYPES: frozenset[Any] = frozenset(
-    {"run", "accepted", "start", "retry", "egress", "result", "void", "end"}
-    | {"finding", "asset", "log", "artifact"}
-)
+_TYPES: frozenset[Any] = frozenset(kind.__struct_config__.tag for kind in get_args(Known))

@@ -101,6 +101,8 @@ class _Reading:
             rate=self._rate("rate"),
             per_host_rate=self._rate("per_host_rate"),
             attempts=int(filled["limits"]["attempts"]),
+            discover=int(filled["limits"]["discover"]),
+            max_discovered=int(filled["limits"]["max_discovered"]),
             plugins=choices,
             http=Http(
                 user_agent=http["user_agent"],

@@ -5,7 +5,7 @@ Floor 2, pure. `queue` knows who waits for whom, `lanes` the order of what waits
 """
 
 from kastrun.ready.allowance import UNCAPPED, Caps
-from kastrun.ready.queue import WINDOW, ReadyQueue, in_order
+from kastrun.ready.queue import WINDOW, Followers, ReadyQueue, in_order
 from kastrun.ready.waiting import Taken, Waiting
 
-__all__ = ["UNCAPPED", "WINDOW", "Caps", "ReadyQueue", "Taken", "Waiting", "in_order"]
+__all__ = ["UNCAPPED", "WINDOW", "Caps", "Followers", "ReadyQueue", "Taken", "Waiting", "in_order"]

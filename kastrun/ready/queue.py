@@ -9,6 +9,7 @@ when each process ends at once, which is the order of a run with one worker.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from heapq import heappop, heappush
 from math import inf
@@ -26,6 +27,13 @@ WINDOW: Final = 4096
 """Jobs are ordered among this many at a time; what streams beyond waits its turn."""
 
 
+class Followers(Struct):
+    """Jobs that came up while others ran. `late` ones may wait for jobs that the stream still has."""
+
+    soon: deque[Job] = field(default_factory=deque)
+    late: deque[Job] = field(default_factory=deque)
+
+
 class _Awaited(Struct):
     """A job that has not ended and that others may wait for; each with whether it is hard."""
 
@@ -37,7 +45,7 @@ class ReadyQueue:
 
     A job may wait only for jobs that came before it in the stream. One that is not held and
     not known to have failed has succeeded: so only failures are remembered. `failed` are those
-    of an earlier start, by id with the plugin's name.
+    of an earlier start, by id with the plugin's name. `followers` may grow until every job has ended.
     """
 
     def __init__(
@@ -48,8 +56,10 @@ class ReadyQueue:
         clock: Callable[[], float] = lambda: 0.0,
         window: int = WINDOW,
         failed: Mapping[str, str] | None = None,
+        followers: Followers | None = None,
     ) -> None:
         self._jobs = jobs
+        self._followers = followers or Followers()
         self._clock = clock
         self._window = window
         self._lanes = Lanes(Allowance(caps, clock), clock)
@@ -109,12 +119,18 @@ class ReadyQueue:
         return waiting
 
     def _fill(self) -> None:
-        while self._held < self._window and not self._exhausted:
+        while self._held < self._window and (job := self._next()) is not None:
+            self._admit(job)
+
+    def _next(self) -> Job | None:
+        if self._followers.soon:
+            return self._followers.soon.popleft()
+        if not self._exhausted:
             job = next(self._jobs, None)
-            if job is None:
-                self._exhausted = True
-            else:
-                self._admit(job)
+            if job is not None:
+                return job
+            self._exhausted = True
+        return self._followers.late.popleft() if self._followers.late else None
 
     def _admit(self, job: Job) -> None:
         if job.awaited:

@@ -22,7 +22,7 @@ from kastrun.record.files import (
 from kastrun.record.replay import Earlier, Fold, Replayed, assets, earlier, exit_of, replay
 from kastrun.record.results import results
 from kastrun.record.reuse import Reusable, reusable
-from kastrun.record.soundness import Flaws, entries, examine
+from kastrun.record.soundness import Flaws, entries, examine, lines
 
 __all__ = [
     "JOURNAL",
@@ -42,6 +42,7 @@ __all__ = [
     "examine",
     "exit_of",
     "in_force",
+    "lines",
     "point_latest",
     "read_history",
     "replay",

@@ -11,7 +11,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from kastrun.errors import JournalError
-from kastrun.facts import Accepted, Egress, JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
+from kastrun.facts import (
+    Accepted,
+    Discovered,
+    Egress,
+    JobEnded,
+    JobRetried,
+    JobStarted,
+    PassedOver,
+    RunEnded,
+    RunStarted,
+    Void,
+)
 from kastrun.jobids import JobIds
 from kastrun.journal import Damage, Entry, reader
 from kastrun.record.acceptance import acceptances, in_force
@@ -132,6 +143,8 @@ class Fold:
                     tally.apply(fact)
             case RunStarted() | RunEnded() | JobStarted() | JobRetried() | JobEnded():
                 self.take_fact(fact)
+            case Discovered() | PassedOver():
+                tally.apply(fact)
             case reader.FindingEntry():
                 if fact.job not in passing:
                     accepted = fact.fingerprint in self._accepted

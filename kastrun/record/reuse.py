@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from kastrun.facts import JobEnded, JobStarted, RunStarted, Void
+from kastrun.facts import Discovered, JobEnded, JobStarted, PassedOver, RunStarted, Void
 from kastrun.jobids import JobIds
 from kastrun.journal.reader import ArtifactEntry, Known
 from kastrun.record.soundness import entries
@@ -92,7 +92,7 @@ class Reusable:
             if isinstance(fact, JobStarted | JobEnded):
                 marked = msgspec.structs.replace(fact, reused=fact.reused or self.run)
                 yield marked, msgspec.json.encode(marked)
-            elif not isinstance(fact, Void):
+            elif not isinstance(fact, Void | Discovered | PassedOver):  # what follows is said anew
                 yield fact, b"{" + entry.line[entry.line.index(b",") + 1 :].rstrip(b"\n")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kastrun.facts import JobEnded, JobRetried, JobStarted, RunEnded, RunStarted, Void
 from kastrun.journal import Damage, Entry, read, reader
+from kastrun.journal.reader import Known
 
 Record = reader.FindingEntry | reader.AssetEntry | reader.LogEntry | reader.ArtifactEntry
 
@@ -40,6 +41,11 @@ def entries(path: Path) -> Iterator[Entry]:
     for place, item in enumerate(read(path)):
         if isinstance(item, Entry) and flaws.counts(place, item):
             yield item
+
+
+def lines(path: Path) -> Iterator[tuple[Known | None, bytes]]:
+    """The same, each as what it says and its line."""
+    return ((entry.fact, entry.line) for entry in entries(path))
 
 
 def examine(path: Path) -> Flaws:

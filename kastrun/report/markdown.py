@@ -36,6 +36,10 @@ def _verdict(view: View) -> Iterator[str]:
     yield ""
     yield f"**{view.coverage.sentence()}.** Exit code {view.exit.code}: {text(view.exit.why)}"
     yield ""
+    if followed := view.tally.followed:
+        rest = (f"{count:,} × passed over: {meaning}" for count, _, meaning, _ in followed.rest())
+        yield "; ".join([followed.sentence(), *rest]) + "."
+        yield ""
     counts = view.tally.severities()
     if counts:
         yield "|" + "|".join(counts) + "|"

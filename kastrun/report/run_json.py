@@ -52,6 +52,11 @@ def _head(tally: Tally, exit_: ExitCode) -> JsonObject:
         "exit": {"code": exit_.code, "why": exit_.why},
         "coverage": coverage(tally),
         "findings": {"by_severity": tally.severities(), "incomplete": tally.incomplete_findings()},
+        "discovered": {
+            "targets": tally.followed.targets,
+            "jobs": tally.followed.jobs,
+            "passed_over": tally.followed.passed_over,
+        },
         "retries": tally.retries,
         "assets": tally.assets,
         "artifacts": tally.artifacts,

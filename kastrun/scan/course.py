@@ -22,10 +22,13 @@ from kastrun.inputs import Inputs
 from kastrun.intent import Intent
 from kastrun.jobids import JobIds
 from kastrun.journal import Journal
+from kastrun.leads import Followed, Leads
 from kastrun.model import Job
 from kastrun.names import Names
 from kastrun.process import Family
 from kastrun.profile.window import window
+from kastrun.ready import Followers
+from kastrun.scan.following import Following, leads_of
 from kastrun.scan.opening import Opening
 from kastrun.scan.outside import Outside
 from kastrun.scan.prepare import Prepared, caps_of, jobs_of, prepare
@@ -104,6 +107,9 @@ class _Run:
         self.accepts = record.witnessed(intent.baseline, self.clock.stamp(self.clock.began))
         self.accepted = record.in_force(self.accepts)
         self.inputs = Inputs(str(self.folder))
+        self.leads: Leads | None = None
+        self.followed: list[Followed] = []
+        self.began_at = self.clock.stamp(self.clock.began)
         self.failure: JournalError | None = None
 
     async def go(self) -> Ended:
@@ -116,9 +122,17 @@ class _Run:
             planned = JobIds()
             noting = planned if self.resume or self.since else None
             prepared = await prepare(self.intent, self.family, self.control, noting)
+            if prepared.planner is not None:
+                self.leads = leads_of(self.intent, prepared.choice.selection, prepared.planner)
             if self.resume:
-                self.earlier = await read_back(
-                    self.journal.path, planned, self.resume, self.accepted, self.control
+                self.earlier, self.followed = await read_back(
+                    self.journal.path,
+                    planned,
+                    self.resume,
+                    self.accepted,
+                    self.control,
+                    self.leads,
+                    self.began_at,
                 )
                 self.tally, planned = self.earlier.tally, JobIds(0)  # 12 MB of a million jobs
             await self._journaled(prepared, planned)
@@ -136,18 +150,24 @@ class _Run:
                 beside.start_soon(self._tick)
                 if self.hand:
                     beside.start_soon(self._hear_keys, self.hand)
-                take_back(self.earlier, sinks, self.screen, self.clock.stamp(self.clock.began))
+                take_back(self.earlier, sinks, self.screen, self.began_at)
                 if self.since:
-                    fold = record.Fold(self.tally, self.accepted)
-                    self.earlier = await take_over(
-                        self.since, planned, self.journal, fold, self.screen, self.control
+                    self.earlier, self.followed = await take_over(
+                        self.since,
+                        planned,
+                        self.journal,
+                        record.Fold(self.tally, self.accepted),
+                        self.screen,
+                        self.control,
+                        self.leads,
+                        self.began_at,
                     )
                 if any(chosen.plugin.consumes for chosen in prepared.choice.selection.chosen):
                     keep_assets(self.earlier, self.inputs)
                 steering = self._steering(sinks)
                 if steering is not None:
                     beside.start_soon(steering.steer)
-                engine = self._engine(prepared, sinks, steering, beside)
+                engine = self._engine(prepared, sinks, steering, self._following(sinks), beside)
                 self.failure = await engine.run() or self.failure
                 if self.failure is None:
                     sinks(fact_line(self._over()))
@@ -174,11 +194,26 @@ class _Run:
         if profile.min_workers is None:
             return None
         steering = Steering(profile.min_workers, profile.max_workers, self.clock, sinks)
-        sinks.hears = steering.hear
+        sinks.hears.append(steering.hear)
         return steering
 
+    def _following(self, sinks: Sinks) -> Followers:
+        """The jobs of discovered targets, those of an earlier start first."""
+        if self.leads is None:
+            return Followers()
+        following = Following(self.leads, sinks, self.clock, self.screen)
+        following.begin(self.followed, self.earlier.finished)
+        sinks.hears.append(following.hear)
+        sinks.finds = following.finds
+        return following.followers
+
     def _engine(
-        self, prepared: Prepared, sinks: Sinks, steering: Steering | None, beside: trio.Nursery
+        self,
+        prepared: Prepared,
+        sinks: Sinks,
+        steering: Steering | None,
+        followers: Followers,
+        beside: trio.Nursery,
     ) -> Engine:
         intent, finished = self.intent, self.earlier.finished
         items = jobs_of(intent, prepared.choice.selection)
@@ -202,6 +237,7 @@ class _Run:
             failed=self.earlier.failed,
             caps=caps_of(intent.profile, prepared.choice.selection),
             attempts=intent.profile.attempts,
+            followers=followers,
         )
 
     def _opening(self) -> Opening:
@@ -216,7 +252,7 @@ class _Run:
             kastrun=__version__,
             profile=record.digest(profile),
             planned=prepared.counted.planned,
-            started_at=self.clock.stamp(self.clock.began),
+            started_at=self.began_at,
             fail_on=profile.fail_on,
             max_workers=profile.max_workers,
             mode=profile.mode,

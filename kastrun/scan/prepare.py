@@ -14,7 +14,7 @@ from kastrun.intent import Intent
 from kastrun.jobids import JobIds
 from kastrun.machine import examine
 from kastrun.model import Job, Profile
-from kastrun.plan import Selection, Survey, plan, select, survey
+from kastrun.plan import Planner, Selection, Survey, plan, select, survey
 from kastrun.policy import Machine, Policy, decide, reach
 from kastrun.process import Family
 from kastrun.ready import Caps
@@ -34,10 +34,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A plan before it is run: the plugins that take part, and what was counted."""
+    """A plan before it is run: the plugins that take part, and what was counted. `planner` knows each of
+    the jobs, and is there only where more may follow: it is as large as the plan.
+    """
 
     choice: Choice
     counted: Survey
+    planner: Planner | None
 
 
 def jobs_of(intent: Intent, selection: Selection) -> Iterator[Job | LeftOut]:
@@ -90,11 +93,12 @@ async def prepare(
         control.attach(scope)
         choice = await choose(intent, family)
         selection = choice.selection
-        items = jobs_of(intent, selection)
+        planner = Planner(selection, intent.scope)
+        items = planner.plan(intent.entries())
         counted = await _count(items if planned is None else _noted(items, planned))
         if not counted.planned:
             raise _nothing_to_do([*intent.broken(), *selection.left_out, *counted.left_out])
-        return Prepared(choice=choice, counted=counted)
+        return Prepared(choice=choice, counted=counted, planner=planner if intent.profile.discover else None)
     raise Interrupted("stopped before anything was run", hint="start it again")
 
 

@@ -15,6 +15,8 @@ from kastrun.errors import Interrupted, JournalError
 from kastrun.inputs import Inputs
 from kastrun.jobids import JobIds
 from kastrun.journal import Damage
+from kastrun.leads import Followed, Leads
+from kastrun.scan.following import derive
 from kastrun.scan.sinks import Sinks, void_line
 from kastrun.terminal import Screen
 from kastrun.terminal.wording import counted
@@ -31,15 +33,27 @@ class Resume:
 
 
 async def read_back(
-    journal: Path, planned: JobIds, resume: Resume, accepted: frozenset[str], control: Control
-) -> record.Earlier:
-    """What the journal has of the planned jobs. In a thread, for Ctrl-C to be heard. Raises Interrupted."""
+    journal: Path,
+    planned: JobIds,
+    resume: Resume,
+    accepted: frozenset[str],
+    control: Control,
+    leads: Leads | None,
+    at: str,
+) -> tuple[record.Earlier, list[Followed]]:
+    """What the journal has of the planned jobs, and what follows from it, which is planned from now on.
+
+    In a thread, for Ctrl-C to be heard. Raises Interrupted.
+    """
+
+    def read() -> tuple[record.Earlier, list[Followed]]:
+        followed = derive(leads, lambda: record.lines(journal), planned, at) if leads else []
+        again = resume.retry_failed
+        return record.earlier(journal, planned, retry_failed=again, accepted=accepted), followed
+
     with trio.CancelScope() as scope:
         control.attach(scope)
-        return await trio.to_thread.run_sync(
-            lambda: record.earlier(journal, planned, retry_failed=resume.retry_failed, accepted=accepted),
-            abandon_on_cancel=True,
-        )
+        return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
     raise Interrupted("stopped before anything was run", hint="start it again")
 
 

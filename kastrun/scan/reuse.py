@@ -17,7 +17,9 @@ from kastrun.facts import JobEnded
 from kastrun.intent import Intent
 from kastrun.jobids import JobIds
 from kastrun.journal import Journal
+from kastrun.leads import Followed, Leads
 from kastrun.record import Reusable, reusable
+from kastrun.scan.following import derive
 from kastrun.tally import Tally
 from kastrun.terminal import Screen
 from kastrun.terminal.wording import counted, span
@@ -51,18 +53,27 @@ def check_same_http(since: Since, intent: Intent) -> None:
 
 
 async def take_over(
-    since: Since, planned: JobIds, journal: Journal, fold: record.Fold, screen: Screen, control: Control
-) -> record.Earlier:
-    """Write what can be used again into `journal`, and `fold` it; what is finished thereby.
+    since: Since,
+    planned: JobIds,
+    journal: Journal,
+    fold: record.Fold,
+    screen: Screen,
+    control: Control,
+    leads: Leads | None,
+    at: str,
+) -> tuple[record.Earlier, list[Followed]]:
+    """Write what can be used again into `journal`, and `fold` it; what is finished thereby, and
+    what follows from it, which is planned from now on and may be used again too.
 
     Stopped in the middle, a resume runs the rest. Raises JournalError.
     """
     finished, tally = JobIds(), fold.tally
+    followed: list[Followed] = []
     with trio.CancelScope() as scope:
         control.attach(scope)
         try:
-            found, lost = await trio.to_thread.run_sync(
-                _ready, since, planned, journal.path.parent, abandon_on_cancel=True
+            found, followed, lost = await trio.to_thread.run_sync(
+                _ready, since, planned, journal.path.parent, leads, at, abandon_on_cancel=True
             )
         except OSError as error:
             raise JournalError(
@@ -71,12 +82,16 @@ async def take_over(
             ) from error
         await _copy_lines(found, planned, journal, fold, finished)
         _tell(since, tally, lost, screen)
-    return record.Earlier(tally=tally, finished=finished, assets=record.assets(journal.path, finished))
+    assets = record.assets(journal.path, finished)
+    return record.Earlier(tally=tally, finished=finished, assets=assets), followed
 
 
-def _ready(since: Since, planned: JobIds, folder: Path) -> tuple[Reusable, int]:
+def _ready(
+    since: Since, planned: JobIds, folder: Path, leads: Leads | None, at: str
+) -> tuple[Reusable, list[Followed], int]:
     found = reusable(since.journal, time.time() - since.max_age_s)
-    return found, found.copy_artifacts(folder, planned)
+    followed = derive(leads, lambda: found.lines(planned), planned, at) if leads else []
+    return found, followed, found.copy_artifacts(folder, planned)
 
 
 async def _copy_lines(

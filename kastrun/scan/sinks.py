@@ -30,8 +30,10 @@ class Sinks:
     ) -> None:
         self._journal, self._tally, self._screen = journal, tally, screen
         self._accepted = frozenset(each.removeprefix("k1:").encode() for each in accepted)
-        self.hears: Callable[[Fact], None] | None = None
+        self.hears: list[Callable[[Fact], None]] = []
         """Who else hears of facts, once they are in the tally."""
+        self.finds: Callable[[Job, messages.Asset], None] | None = None
+        """Who else hears of assets."""
 
     def __call__(self, batch: Batch) -> None:
         if batch.lines:
@@ -40,8 +42,8 @@ class Sinks:
             self._tell(job, said)
         for fact in batch.facts:
             self._tally.apply(fact)
-            if self.hears is not None:
-                self.hears(fact)
+            for hear in self.hears:
+                hear(fact)
 
     def _tell(self, job: Job, said: Sequence[messages.Message]) -> None:
         """Records by the ten thousand: what counts the same is counted at once."""
@@ -55,6 +57,8 @@ class Sinks:
         for message in said:
             if isinstance(message, messages.Asset):
                 tally.asset(job.id, job.plugin, target, message.kind, message.value)
+                if self.finds is not None:
+                    self.finds(job, message)
             elif isinstance(message, messages.Log):
                 tally.log(job.id, message.level, message.message)
                 self._screen.log(job.plugin, target, message.level, message.message, time.time())

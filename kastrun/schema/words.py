@@ -1,7 +1,7 @@
 """jsonschema's errors in human words: what was expected, what was found, what is near.
 
-Floor 1, pure. A schema may help with annotations of its own: `x-expected` says in
-words what a value must be, `x-later` lists keys that a later release will know.
+Floor 1, pure. A schema may help with an annotation of its own: `x-expected` says in
+words what a value must be.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from kastrun.schema.problem import SchemaProblem, near
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
-
-LATER: Final = "not in this release of kastrun; a later one will know it"
 
 _TYPES: Final = {
     "string": "text in quotes",
@@ -50,8 +48,7 @@ def _unknown_keys(error: ValidationError) -> Iterator[SchemaProblem]:
     for key in error.instance:
         if key in known:
             continue
-        later = key in error.schema.get("x-later", ())
-        hint = LATER if later else near(key, known)
+        hint = near(key, known)
         if hint is None and known:
             hint = f"known here: {', '.join(known)}"
         path = (*error.absolute_path, key)

@@ -14,17 +14,20 @@ from datetime import datetime
 from typing import Final
 
 from kastrun.facts import (
+    Discovered,
     Egress,
     Fact,
     JobEnded,
     JobRetried,
     JobStarted,
+    PassedOver,
     Progress,
     RunEnded,
     RunStarted,
 )
 from kastrun.model import SEVERITIES, Severity, Status
 from kastrun.tally.counts import Counted, Finding, Found, Outcome, PluginTimes, Running, Slow
+from kastrun.tally.followed import Followed
 from kastrun.tally.network import Network
 
 GROUPS: Final = 1000
@@ -80,6 +83,7 @@ class Tally:
         self._earlier_s = 0.0
         self._last = ""
         self.network = Network()
+        self.followed = Followed()
 
     # Facts
 
@@ -96,6 +100,8 @@ class Tally:
                 self._retried(fact)
             case JobEnded():
                 self._ended(fact)
+            case Discovered() | PassedOver():
+                self.followed.take(fact)
             case RunStarted():
                 self._run_started(fact)
             case RunEnded():
@@ -109,6 +115,7 @@ class Tally:
         self._earlier_s = self.duration_s()
         self._abandon_running()
         self.run, self.end, self._last = fact, None, fact.started_at
+        self.followed = Followed()  # a resume says anew what follows from what it kept
 
     def _abandon_running(self) -> None:
         for running in self.running.values():
@@ -322,6 +329,12 @@ class Tally:
     def slowest(self) -> list[Slow]:
         """The jobs that took longest, the longest first."""
         return sorted(self._slowest, reverse=True)
+
+    def planned(self) -> int | None:
+        """Jobs that there are, those of discovered targets included; None where that is not known."""
+        if self.run is None or self.run.planned is None:
+            return None
+        return self.run.planned + self.followed.jobs
 
     def ended(self) -> int:
         """Jobs with a result."""

@@ -100,8 +100,8 @@ def _column(outcome: Outcome) -> str:
 
 
 def _planned(tally: Tally, ended: int) -> int | None:
-    if tally.run is not None and tally.run.planned is not None:
-        return tally.run.planned
+    if (planned := tally.planned()) is not None:
+        return planned
     # A complete run has one result for each planned job, so the results count the plan.
     return ended if tally.end is not None and tally.end.status == "complete" else None
 

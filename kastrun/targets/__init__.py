@@ -5,10 +5,13 @@ question; here it is only what a string means, what else it can be turned into, 
 whether it was there before. The rules for people are in docs/targets.md.
 """
 
-from kastrun.targets.conversion import convert, count, expand
+from kastrun.targets.conversion import can_be_given, convert, count, expand, known_scheme
 from kastrun.targets.lists import read_lines
 from kastrun.targets.reading import parse
 from kastrun.targets.refusal import TargetError, masked
 from kastrun.targets.seen import Seen
 
-__all__ = ["Seen", "TargetError", "convert", "count", "expand", "masked", "parse", "read_lines"]
+__all__ = [
+    "Seen", "TargetError", "can_be_given", "convert", "count", "expand", "known_scheme", "masked", "parse",
+    "read_lines",
+]  # fmt: skip

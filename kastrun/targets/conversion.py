@@ -51,6 +51,19 @@ def count(target: Target) -> int:
     return ip_network(target.value).num_addresses if target.kind == "cidr" else 1
 
 
+def can_be_given(kind: TargetKind, accepted: Sequence[TargetKind]) -> TargetKind | None:
+    """As which kind a plugin that accepts these may be given a target of this one; None: as none."""
+    if kind in accepted:
+        return kind
+    own = "ip" if kind == "cidr" else kind
+    return next((each for each in accepted if each == own or (own, each) in _TURNS), None)
+
+
+def known_scheme(target: Target) -> str | None:
+    """``http`` or ``https`` where a URL or a service is known to speak it: it says so, or its port does."""
+    return target.scheme or _HTTP_PORTS.get(target.port or 0)
+
+
 def _as_host(target: Target) -> Target | None:
     return Target(kind="host", value=target.host, host=target.host) if target.host else None
 
@@ -66,7 +79,7 @@ def _as_https(target: Target) -> Target | None:
 
 
 def _as_known_http(target: Target) -> Target | None:
-    scheme = target.scheme or _HTTP_PORTS.get(target.port or 0)
+    scheme = known_scheme(target)
     if scheme not in ("http", "https") or not target.host:
         return None
     return parse(f"{scheme}://{bracketed(target.host)}:{target.port}/")

@@ -55,7 +55,7 @@ def render(
 
 def _bar_line(tally: Tally, now: float, width: int, ascii_only: bool) -> Text:
     """``shop ━━━━━━━━──────── 120/400 30 % 1:32 about 4 min left``: the bar takes what is left."""
-    planned = tally.run.planned if tally.run is not None else None
+    planned = tally.planned()
     left = None if tally.held else left_s(tally, now)
     after = [done_of(tally), f"{100 * tally.ended() // planned} %" if planned else "jobs"]
     after.append(clock(tally.duration_s(now)))

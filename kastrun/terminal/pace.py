@@ -19,11 +19,12 @@ _ENOUGH: Final = 2
 
 def left_s(tally: Tally, now: float) -> float | None:
     """Seconds until the run is over, or None where nobody can say."""
-    if tally.run is None or tally.run.planned is None or tally.ran < _ENOUGH:
+    planned = tally.planned()
+    if tally.run is None or planned is None or tally.ran < _ENOUGH:
         return None
     elapsed = [max(0.0, now - moment(job.at)) / job.batch for job in tally.running.values()]
     mean = (tally.busy_s + sum(elapsed)) / tally.ran
-    waiting = max(0, tally.run.planned - tally.ended() - len(elapsed))
+    waiting = max(0, planned - tally.ended() - len(elapsed))
     work = waiting * mean + sum(max(0.0, mean - seconds) for seconds in elapsed)
     workers = min(tally.run.max_workers, waiting + len(elapsed))
     return work / workers if workers and work else None

@@ -49,7 +49,7 @@ def status_line(tally: Tally, now: float) -> str:
 
 def done_of(tally: Tally) -> str:
     """``120/400``, or ``120`` where the plan is not counted."""
-    planned = tally.run.planned if tally.run is not None else None
+    planned = tally.planned()
     return f"{tally.ended():,}" + ("" if planned is None else f"/{planned:,}")
 
 

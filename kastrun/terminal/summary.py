@@ -64,6 +64,7 @@ def summary(
         _failures(tally, verbose),
         *_times(tally),
         _network(tally),
+        _discovered(tally),
         _asides(tally),
         _left_out(tally, verbose),
     ]
@@ -232,6 +233,17 @@ def _asides(tally: Tally) -> RenderableType | None:
             what = meanings[reason].what if reason in meanings else ""
             table.add_row(Text(f"{count:,}×"), Text(clean(reason)), Text(what, style="dim"))
     return section("Skipped jobs and warnings", [table]) if table.row_count else None
+
+
+def _discovered(tally: Tally) -> RenderableType | None:
+    """What became of what was found: targets, or why not."""
+    if not (followed := tally.followed):
+        return None
+    table = grid(3, "right")
+    for count, reason, meaning, example in followed.rest():
+        what = Text(meaning, style="dim").append(f", such as {clean(example, 120)}")
+        table.add_row(Text(f"{count:,}×"), Text(reason), what)
+    return section("Discovered", [Text(followed.sentence()), *([table] if table.row_count else [])])
 
 
 def _left_out(tally: Tally, verbose: bool) -> RenderableType | None:

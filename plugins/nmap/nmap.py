@@ -207,6 +207,8 @@ class Work:
         attrs = {"port": port.number, "identified": port.known, **port.attrs}
         if port.name:
             attrs["name"] = port.name
+        if words := port.speaks():
+            attrs["speaks"] = words
         host = f"[{self.host}]" if ":" in self.host else self.host
         out(type="asset", kind="service", value=f"{host}:{port.number}/tcp", attrs=attrs)
         if entry := exposure.judge(port):

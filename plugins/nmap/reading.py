@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 DISCOVERED = re.compile(r"^Discovered open port (\d{1,5})/tcp on ")
 FACTS = ("product", "version", "extrainfo", "tunnel", "ostype")
+HTTP = ("http", "https", "http-proxy")
 PERCENT = re.compile(r"About (\d+)(?:\.\d+)?% done")
 
 
@@ -24,6 +25,17 @@ class Port:
     name: str = ""
     known: bool = False
     attrs: dict = field(default_factory=dict)
+
+    def speaks(self):
+        """What it answered in, in the protocol's words; nothing where it did not."""
+        if not self.known:
+            return []
+        words = ["tls"] if self.attrs.get("tunnel") == "ssl" or self.name in ("ssl", "https") else []
+        if self.name in HTTP:
+            words.append("http")
+        elif self.name not in ("", "ssl"):
+            words.append(self.name)
+        return words
 
 
 @dataclass

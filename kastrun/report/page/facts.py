@@ -60,6 +60,7 @@ def facts(view: View) -> dict[str, Any]:
             severity: view.tally.severities().get(severity, 0) for severity in reversed(SEVERITIES)
         },
         "total": sum(rule.count for rule in rules.values()),
+        "followed": view.tally.followed,
         "incomplete": view.tally.incomplete_findings(),
         "groups": groups,
         "hidden": sum(group.rule.count - len(group.shown) for group in groups),

@@ -12,7 +12,7 @@ from kastrun.protocol.reasons import FAILURES, SKIPS, WARNINGS
 
 PAGE = (ZOO / "README.md").read_text(encoding="utf-8")
 RULES, REASONS = PAGE.split("\n## Rules\n")[1].split("\n## Reasons and warnings\n")
-NO_WAY = {"sandbox_unavailable", "oom"}
+NO_WAY = {"oom"}
 WORD = re.compile(r"`([^`]+)`")
 
 

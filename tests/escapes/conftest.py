@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -19,7 +19,14 @@ from arena import Arena, Cell, Garrison, cells
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """As an ordinary user what only the superuser can try is not there, rather than skipped."""
+    """As an ordinary user what only the superuser can try is not there, rather than skipped.
+
+    Where no namespace can be made there is no `strict`, and controls that a container refuses prove nothing.
+    """
+    for item in items:
+        cells = [each for each in getattr(item, "callspec", _Bare).params.values() if isinstance(each, Cell)]
+        if any(cell.level == "strict" or (cell.level == "none" and _refused(item.name)) for cell in cells):
+            item.add_marker("namespaces")
     if os.geteuid() == 0:
         return
     others = [item for item in items if "root_arena" in getattr(item, "fixturenames", ())]
@@ -34,6 +41,14 @@ def garrisons() -> Iterator[Callable[[Cell], Garrison]]:
         people = {cell.who for cell in cells()}
         there = {who: stack.enter_context(Garrison(_folder(stack), who)) for who in people}
         yield lambda cell: there[cell.who]
+
+
+class _Bare:
+    params: ClassVar[dict[str, object]] = {}
+
+
+def _refused(test: str) -> bool:
+    return test.startswith(tuple(f"test_{number}" for number in ("07", 31, 32, *range(36, 44), 47)))
 
 
 def params(cells: Iterable[Cell]) -> list[Any]:

@@ -54,7 +54,7 @@ demo: $(VENV)/.stamp-demo
 	@command -v kastrun >/dev/null || echo 'To have kastrun as a command in this shell: . $(BIN)/activate'
 
 test: lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_FLAGS)
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff format --check .

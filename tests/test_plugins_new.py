@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import depth
 import pytest
 
 from kastrun import files, resources
@@ -91,6 +92,8 @@ async def test_what_it_makes_passes_the_whole_kit(
         assert problem.hint == f"build it: cd {folder} && make"
         build(folder, tmp_path)
 
+    kit = folder / "examples" / "kit.toml"
+    kit.write_text(f"at_once = {depth.times(50, 6)}\n{kit.read_text() if kit.exists() else ''}")
     monkeypatch.setattr(conduct, "ABANDONED_S", 1.0)
     report = await examine(folder)
     assert {r.check.id: r.verdict for r in report.results if r.verdict.outcome != "pass"} == {}

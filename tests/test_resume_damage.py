@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import depth
 import msgspec
 import pytest
 import zoo_runs
@@ -99,7 +100,9 @@ def resumed(whole: Whole, path: Path) -> record.Earlier:
 
 
 def test_cut_at_every_byte(whole: Whole, path: Path) -> None:
-    for cut in range(len(whole.data) + 1):
+    ends = {place + step for place, byte in enumerate(whole.data) if byte == ord("\n") for step in (0, 1, 2)}
+    every = range(0, len(whole.data) + 1, depth.times(1, 5))
+    for cut in sorted(ends & set(range(len(whole.data) + 1)) | set(every)):
         path.write_bytes(whole.data[:cut])
         ended = results_of(whole.events[: whole.data.count(b"\n", 0, cut)])
         earlier = resumed(whole, path)
@@ -108,7 +111,7 @@ def test_cut_at_every_byte(whole: Whole, path: Path) -> None:
 
 
 def test_a_byte_that_is_damaged_anywhere(whole: Whole, path: Path) -> None:
-    for place in range(0, len(whole.data) - 1, 3):
+    for place in range(0, len(whole.data) - 1, depth.times(3, 13)):
         path.write_bytes(whole.data[:place] + b"\0" + whole.data[place + 1 :])
         earlier = resumed(whole, path)
         begins = whole.data.rfind(b"\n", 0, place) + 1
@@ -117,7 +120,7 @@ def test_a_byte_that_is_damaged_anywhere(whole: Whole, path: Path) -> None:
 
 def regions(size: int) -> Iterator[tuple[int, int]]:
     dice = random.Random(7)
-    for _ in range(200):
+    for _ in range(depth.times(200, 40)):
         begin = dice.randrange(size)
         yield begin, min(size, begin + dice.choice([2, 30, 300, 2000]))
 
@@ -133,13 +136,13 @@ def test_damage_of_a_resumed_journal_is_mended_by_the_next_resume(whole: Whole, 
     path.write_bytes(whole.data[: len(whole.data) // 3])
     resumed(whole, path)
     twice = path.read_bytes()
-    for place in range(0, len(twice), 31):
+    for place in range(0, len(twice), depth.times(31, 131)):
         path.write_bytes(twice[:place] + b"\0" + twice[place + 1 :])
         resumed(whole, path)
 
 
 def test_what_is_lost_is_not_among_the_jobs_that_are_shown(whole: Whole, path: Path) -> None:
-    for place in range(0, len(whole.data), 17):
+    for place in range(0, len(whole.data), depth.times(17, 67)):
         path.write_bytes(whole.data[:place] + b"\0" + whole.data[place + 1 :])
         try:
             replayed = record.replay(path)
@@ -203,7 +206,7 @@ def test_a_journal_cut_within_each_line_is_resumed(home: Path, tmp_path: Path) -
     out = shutil.copytree(home / "out", tmp_path / "out")
     whole = (out / "journal.jsonl").read_bytes()
     ends = [place + 1 for place, byte in enumerate(whole) if byte == ord("\n")]
-    for cut in [0, *(end - 9 for end in ends)]:
+    for cut in [0, *(end - 9 for end in ends)][:: depth.times(1, 5)]:
         (out / "journal.jsonl").write_bytes(whole[:cut])
         done = zoo_runs.kastrun(tmp_path, "resume", out)
         assert done.returncode == 0, done.stderr

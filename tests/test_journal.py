@@ -183,6 +183,12 @@ def test_one_without_a_run_says_so(tmp_path: Path) -> None:
     path.write_bytes(b'{"seq":1,"ty')
     with pytest.raises(JournalError, match="holds no run") as raised:
         replay(path)
+    assert raised.value.hint == (
+        "there is no profile.toml beside it either, so it cannot be resumed: start the scan anew"
+    )
+    (tmp_path / "profile.toml").touch()
+    with pytest.raises(JournalError) as raised:
+        replay(path)
     assert raised.value.hint == f"it stopped before the run began: `kastrun resume {tmp_path}` begins it"
 
 

@@ -59,7 +59,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         shutil.copytree(ZOO / name, home / "zoo" / name)
     profile = write_profile(
         home, ["speaker", "error-target", "partial", "skips"], zoo=home / "zoo",
-        tables='[output]\nformats = ["html", "markdown", "jsonl", "csv", "junit"]',
+        tables='[output]\nformats = ["html", "markdown", "jsonl", "csv", "junit", '
+        '"sarif", "defectdojo", "trace"]',
     )  # fmt: skip
     return run(home, profile, complete=False)
 

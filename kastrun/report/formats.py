@@ -31,4 +31,7 @@ FORMATS: Final = {
     "jsonl": Format("findings.jsonl", "jsonl", "one finding a line: pipes, jq, DuckDB"),
     "csv": Format("findings.csv", "csv_table", "spreadsheets"),
     "junit": Format("junit.xml", "junit", "the test tabs of GitLab, Jenkins and others"),
+    "sarif": Format("findings.sarif", "sarif", "code-scanning pages, editors"),
+    "defectdojo": Format("defectdojo.json", "defectdojo", "DefectDojo's Generic Findings Import"),
+    "trace": Format("trace.json", "trace", "Perfetto, chrome://tracing: when each job ran"),
 }

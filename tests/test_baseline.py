@@ -73,7 +73,7 @@ def test_what_is_accepted_is_shown_as_accepted_everywhere(home: Path) -> None:
     assert markdown.index("### medium: about other") < markdown.index("## Accepted in the baseline")
     assert "<b>" not in markdown
     page = (second / "report.html").read_text()
-    assert "accepted in the baseline until 2999-12-31" in page
+    assert "Accepted in the baseline until 2999-12-31" in page
     assert "<b>known" not in page
     assert REASON in (second / "findings.csv").read_text()
     (failure,) = ET.parse(second / "junit.xml").iter("failure")
@@ -116,7 +116,7 @@ def test_after_its_last_day_a_finding_counts_again(home: Path, tmp_path: Path) -
     assert "this day is over: the finding counts again" in ran.stderr
     assert ran.code == 1
     assert [event["ended"] for event in ran.of("accepted")] == [True]
-    assert "no longer accepted since 2020-01-31" in (ran.folder / "report.html").read_text()
+    assert "No longer accepted since 2020-01-31" in (ran.folder / "report.html").read_text()
     assert "(acceptance ended on 2020-01-31" in (ran.folder / "report.md").read_text()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -12,17 +13,18 @@ from kastrun.errors import KastError
 from kastrun.journal.writer import held
 from kastrun.model import JsonObject
 from kastrun.tally import coverage
-from kastrun.terminal.wording import clean, span
+from kastrun.terminal import print_runs
+from kastrun.terminal.wording import clean
 
 
 def serve(options: argparse.Namespace) -> int:
-    """A line a run, or a JSON array with `--json`."""
+    """A row a run, or a JSON array with `--json`."""
     folders = record.run_folders(common.runs_dir())
     rows = [_row(folder) for folder in folders if options.name in {None, folder.parent.name}]
     if options.json:
         common.print_json(rows)
     elif rows:
-        sys.stdout.write("".join(map(_line, rows)))
+        print_runs(sys.stdout, os.environ, rows, color=common.colour_said(options))
     else:
         whose = f" of {clean(options.name)}" if options.name else ""
         sys.stderr.write(f"there are no runs{whose} in {common.runs_dir()}\n")
@@ -48,19 +50,7 @@ def _row(folder: Path) -> JsonObject:
         "duration_s": round(tally.duration_s(), 1),
         "coverage": coverage(tally).sentence(),
         "findings": tally.severities(),
+        "accepted": tally.severities(accepted=True),
         "exit_code": None if running else record.exit_of(tally).code,
         "damaged": any(not each.torn for each in replayed.damage),
     }
-
-
-def _line(row: JsonObject) -> str:
-    if row["status"] == "unreadable":
-        return f"{row['name']:<16} {row['run']:<18} unreadable: {clean(row['error'])}\n"
-    if row["status"] == "starting":
-        return f"{clean(row['name']):<16} {row['run']:<18} starting\n"
-    findings = " ".join(f"{count} {severity}" for severity, count in row["findings"].items()) or "no findings"
-    exit_code = "" if row["exit_code"] is None else f", exit {row['exit_code']}"
-    return (
-        f"{clean(row['name']):<16} {row['run']:<18} {row['status']:<11} {span(row['duration_s']):>8}  "
-        f"{row['coverage']}, {findings}{exit_code}\n"
-    )

@@ -6,19 +6,24 @@ resume took back does not count at all; so the findings are those of a run that 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
 
+from kastrun.errors import JournalError
 from kastrun.facts import Accepted, JobEnded, JobStarted, Void
 from kastrun.jobids import JobIds
 from kastrun.journal import reader
 from kastrun.record.acceptance import acceptances
 from kastrun.record.files import JOURNAL, PROFILE
+from kastrun.record.past import past
 from kastrun.record.replay import exit_of, replay
 from kastrun.record.results import results
+from kastrun.report.comparison import Comparison
 from kastrun.report.finding import Acceptance, Finding
+from kastrun.report.past import Past
 from kastrun.report.view import View
 
 _finding = msgspec.json.Decoder(Finding)
@@ -30,13 +35,29 @@ def view(folder: Path) -> View:
     replayed = replay(journal)
     fates = _Fates(journal, replayed.lost)
     accepted = acceptances(journal)
-    return View(
+    earlier = cache(lambda: past(folder, this.run))
+    this = View(
         tally=replayed.tally,
         exit=exit_of(replayed.tally),
         findings=lambda: _distinct(journal, fates, accepted),
         results=lambda: results(journal, replayed.tally, replayed.lost),
         profile=_text(folder / PROFILE),
+        past=lambda: [each for _, each in earlier()],
+        since=cache(lambda: _since(this, earlier())),
     )
+    return this
+
+
+def _since(this: View, earlier: Sequence[tuple[Path, Past]]) -> Comparison | None:
+    """Compared with the newest earlier run that came to its end and whose journal can be read."""
+    for folder, each in reversed(earlier):
+        if each.status != "complete":
+            continue
+        try:
+            return Comparison(view(folder), this)
+        except JournalError:
+            continue  # the page names the run that it is compared with
+    return None
 
 
 def _text(path: Path) -> str:

@@ -20,6 +20,11 @@ from kastrun.tally import ExitCode
 Kind = Literal["new", "gone", "not_scanned", "changed", "unchanged"]
 KINDS: Final[tuple[Kind, ...]] = ("new", "changed", "gone", "not_scanned", "unchanged")
 """In the order in which people want to read them."""
+WORDS: Final[dict[Kind, str]] = {
+    "new": "new", "changed": "of another severity", "gone": "gone", "not_scanned": "not scanned",
+    "unchanged": "unchanged",
+}  # fmt: skip
+"""What people call them, in that order."""
 _rank = SEVERITIES.index
 
 

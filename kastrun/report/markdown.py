@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final
 
 from kastrun.facts import JobEnded
+from kastrun.report.comparison import WORDS
 from kastrun.report.finding import Finding
 from kastrun.report.rules import gather, worst_first
 from kastrun.report.view import View
@@ -26,7 +27,7 @@ _SPACE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 def chunks(view: View) -> Iterator[bytes]:
     """The document, a section at a time."""
-    for section in (_verdict, _failures, _findings, _accepted, _run):
+    for section in (_verdict, _failures, _new, _findings, _accepted, _network, _run):
         for line in section(view):
             yield line.encode(errors="replace") + b"\n"
 
@@ -51,6 +52,17 @@ def _verdict(view: View) -> Iterator[str]:
     if accepted := sum(view.tally.severities(accepted=True).values()):
         yield f"{accepted:,} of them accepted in the baseline: they never reach `fail_on`."
         yield ""
+    yield from _since(view)
+
+
+def _since(view: View) -> Iterator[str]:
+    comparison = view.since()
+    if comparison is None:
+        return
+    counts = comparison.counts(view.run.fail_on).of
+    said = ", ".join(f"{counts[kind]:,} {word}" for kind, word in WORDS.items() if counts[kind])
+    yield f"Since run {text(comparison.before.run.run)}: {said or 'no finding in either'}."
+    yield ""
 
 
 def _failures(view: View) -> Iterator[str]:
@@ -74,8 +86,24 @@ def _why(job: JobEnded) -> str:
     return f"{job.reason or job.status}: {said}" if said else job.reason or job.status
 
 
+def _new(view: View) -> Iterator[str]:
+    since = view.since()
+    if since is not None:
+        title = f"New since run {text(since.before.run.run)}"
+        yield from _by_rule(title, lambda: (each for each in _open(view) if since.is_new(each)))
+
+
 def _findings(view: View) -> Iterator[str]:
-    return _by_rule("Findings", lambda: (each for each in view.findings() if not each.accepted))
+    since = view.since()
+    title = "Findings" if since is None else "Findings that were there before"
+    yield from _by_rule(
+        title, lambda: (each for each in _open(view) if since is None or not since.is_new(each))
+    )
+
+
+def _open(view: View) -> Iterator[Finding]:
+    """What no baseline accepts."""
+    return (each for each in view.findings() if not each.accepted)
 
 
 def _accepted(view: View) -> Iterator[str]:
@@ -116,6 +144,20 @@ def _remarks(finding: Finding) -> str:
         word = f"acceptance ended on {told.until}" if told.ended else f"accepted{until}"
         remarks.append(f"{word}: {text(told.reason)}")
     return f" ({'; '.join(remarks)})" if remarks else ""
+
+
+def _network(view: View) -> Iterator[str]:
+    contacts = view.tally.network.contacts()
+    if not contacts:
+        return
+    yield "## What plugins contacted"
+    yield ""
+    yield "|plugin|verdict|times|where|"
+    yield "|-|-|-:|-|"
+    for each in contacts:
+        where = ", ".join(map(text, each.destinations)) + (f" and {each.more:,} more" if each.more else "")
+        yield f"|{text(each.plugin)}|{each.verdict}|{each.count:,}|{where}|"
+    yield ""
 
 
 def _run(view: View) -> Iterator[str]:

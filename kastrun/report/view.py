@@ -6,12 +6,21 @@ million findings needs no more memory than one of ten.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kastrun.facts import JobEnded, RunStarted
 from kastrun.report.finding import Finding
+from kastrun.report.past import Past
 from kastrun.tally import Coverage, ExitCode, Tally, coverage
+
+if TYPE_CHECKING:
+    from kastrun.report.comparison import Comparison
+
+
+def _nothing() -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +33,10 @@ class View:
     results: Callable[[], Iterator[JobEnded]]
     profile: str
     """`profile.toml`, as it stands beside the journal; empty where it is not there."""
+    past: Callable[[], Sequence[Past]] = tuple
+    """Earlier runs of the profile that lie beside it, the oldest first."""
+    since: Callable[[], Comparison | None] = _nothing
+    """What has changed since the newest of them that came to its end."""
 
     @property
     def run(self) -> RunStarted:

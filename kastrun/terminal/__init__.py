@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from kastrun.model import JsonObject
     from kastrun.report.comparison import Comparison
     from kastrun.tally import ExitCode, Tally
     from kastrun.terminal.choice import Choice
 
-__all__ = ["Screen", "open_screen", "print_changes", "print_summary"]
+__all__ = ["Screen", "open_screen", "print_changes", "print_runs", "print_summary"]
 
 
 class Screen(Protocol):
@@ -98,6 +99,15 @@ def print_changes(
     said, code = changes(comparison, fail_on, verbose=verbose)
     _print(file, environ, said, color)
     return code
+
+
+def print_runs(
+    file: TextIO, environ: Mapping[str, str], rows: Sequence[JsonObject], *, color: bool | None = None
+) -> None:
+    """Print the runs that there are on `file`, as wide as a summary."""
+    from kastrun.terminal.runs import runs
+
+    _print(file, environ, runs(rows), color)
 
 
 def _print(file: TextIO, environ: Mapping[str, str], said: RenderableType, color: bool | None) -> None:

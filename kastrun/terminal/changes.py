@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from kastrun.model import SEVERITIES, Severity
-from kastrun.report.comparison import KINDS, Change, Comparison, Counts, Kind, verdict
+from kastrun.report.comparison import KINDS, WORDS, Change, Comparison, Counts, Kind, verdict
 from kastrun.report.view import View
 from kastrun.tally import ExitCode
 from kastrun.terminal.layout import facts, grid, more, section
@@ -24,10 +24,6 @@ _TITLES: Final[dict[Kind, str]] = {
     "gone": "Gone",
     "not_scanned": "Not scanned: the later run has not looked, so they may be there",
 }
-_WORDS: Final[dict[Kind, str]] = {
-    "new": "new", "changed": "of another severity", "gone": "gone", "not_scanned": "not scanned",
-    "unchanged": "unchanged",
-}  # fmt: skip
 _DOUBTS: Final[dict[Kind, str]] = {
     "new": "the earlier run has not looked with this plugin and these options",
     "gone": "the plugin or its options have changed since",
@@ -63,7 +59,7 @@ def _head(comparison: Comparison, counts: Counts) -> RenderableType:
     said = Text()
     for kind in KINDS:
         if counts.of[kind] or kind == "new":
-            said.append(", " if said else "").append(f"{counts.of[kind]:,} {_WORDS[kind]}")
+            said.append(", " if said else "").append(f"{counts.of[kind]:,} {WORDS[kind]}")
     said.stylize("bold")
     return Group(
         facts([("Before", _run(comparison.before)), ("After", _run(comparison.after))]), Text(), said

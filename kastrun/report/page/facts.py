@@ -8,21 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from kastrun.facts import JobEnded
 from kastrun.model import SEVERITIES, Severity
+from kastrun.report.comparison import Change, Counts, Kind
 from kastrun.report.finding import Finding
 from kastrun.report.page.drawing import Bar, Timeline
-from kastrun.report.rules import Rule, gather, worst_first
+from kastrun.report.page.sections import sections
+from kastrun.report.page.trend import Trend
 from kastrun.report.view import View
 
-MOST_INSTANCES: Final = 2_000
-"""Findings shown one by one; 50 of one rule at the most."""
-OF_A_RULE: Final = 50
 MOST_TARGETS: Final = 200
 """Rows of the matrix."""
 MOST_FAILURES: Final = 200
+MOST_GONE: Final = 50
+"""Of findings that only the earlier run has, or that have another severity."""
 LONG: Final = 4_000
 """Characters of evidence, of stderr."""
 
@@ -38,17 +39,21 @@ class Square(Struct, kw_only=True):
     why: str = ""
 
 
-class Group(Struct, kw_only=True):
-    """A rule with the findings that are shown of it."""
+class Since(Struct, frozen=True, kw_only=True):
+    """What has changed since an earlier run; of what only that one has the first few."""
 
-    rule: Rule
-    shown: list[Finding] = field(default_factory=list)
+    run: str
+    started_at: str
+    counts: dict[Kind, int]
+    gone: list[Finding]
+    not_scanned: list[Finding]
+    turned: list[Change]
 
 
 def facts(view: View) -> dict[str, Any]:
     """Everything that the template names."""
-    rules = gather(view.findings())
-    groups, targets = _groups(view, rules), _matrix(view)
+    parts, targets = sections(view), _matrix(view)
+    counts = _severities(view)
     results = list(_some(view.results(), MOST_FAILURES, lambda job: job.status not in {"ok", "skipped"}))
     return {
         "run": view.run,
@@ -56,14 +61,16 @@ def facts(view: View) -> dict[str, Any]:
         "duration_s": view.tally.duration_s(),
         "exit": view.exit,
         "coverage": view.coverage,
-        "severities": {
-            severity: view.tally.severities().get(severity, 0) for severity in reversed(SEVERITIES)
-        },
-        "total": sum(rule.count for rule in rules.values()),
         "followed": view.tally.followed,
+        "severities": counts,
+        "total": sum(counts.values()),
+        "accepted": sum(part.count for part in parts if part.part == "accepted"),
+        "since": _since(view),
+        "trend": Trend.of(view),
         "incomplete": view.tally.incomplete_findings(),
-        "groups": groups,
-        "hidden": sum(group.rule.count - len(group.shown) for group in groups),
+        "sections": parts,
+        "rules": sum(len(part.groups) for part in parts),
+        "hidden": sum(part.hidden for part in parts),
         "plugins": sorted({outcome.plugin for outcome in view.tally.outcomes()}),
         "targets": dict(list(targets.items())[:MOST_TARGETS]),
         "targets_hidden": max(0, len(targets) - MOST_TARGETS),
@@ -71,21 +78,41 @@ def facts(view: View) -> dict[str, Any]:
         "failures_hidden": max(0, _unwell(view) - len(results)),
         "timeline": Timeline.of(view),
         "bars": [Bar.of(name, row) for name, row in _severities_by_target(view).items()],
+        "contacts": view.tally.network.contacts(),
         "left_out": view.run.left_out[:MOST_FAILURES],
         "profile": view.profile,
         "long": LONG,
     }
 
 
-def _groups(view: View, rules: dict[str, Rule]) -> list[Group]:
-    groups = {rule.name: Group(rule=rule) for rule in worst_first(rules.values())}
-    room = MOST_INSTANCES
+def _severities(view: View) -> dict[Severity, int]:
+    """Distinct findings, the gravest first, zeros too."""
+    counts = dict.fromkeys(reversed(SEVERITIES), 0)
     for finding in view.findings():
-        shown = groups[finding.name].shown
-        if room and len(shown) < OF_A_RULE:
-            shown.append(finding)
-            room -= 1
-    return list(groups.values())
+        counts[finding.severity] += 1
+    return counts
+
+
+def _since(view: View) -> Since | None:
+    comparison = view.since()
+    if comparison is None:
+        return None
+    counts = Counts()
+    listed: dict[Kind, list[Change]] = {"gone": [], "not_scanned": [], "changed": []}
+    for change in comparison.changes():
+        counts.take(change, view.run.fail_on)
+        some = listed.get(change.kind)
+        if some is not None and len(some) < MOST_GONE:
+            some.append(change)
+    before = comparison.before.run
+    return Since(
+        run=before.run,
+        started_at=before.started_at,
+        counts=counts.of,
+        gone=[each.finding for each in listed["gone"]],
+        not_scanned=[each.finding for each in listed["not_scanned"]],
+        turned=listed["changed"],
+    )
 
 
 def _matrix(view: View) -> dict[str, dict[str, Square]]:

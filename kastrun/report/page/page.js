@@ -22,5 +22,11 @@
   };
   form.addEventListener("input", apply);
   form.addEventListener("submit", (event) => event.preventDefault());
+  const open = () => {
+    const group = location.hash && document.getElementById(location.hash.slice(1));
+    if (group instanceof HTMLDetailsElement) group.open = true;
+  };
+  addEventListener("hashchange", open);
+  open();
   addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("details")) each.open = true; });
 })();

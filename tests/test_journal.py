@@ -181,7 +181,6 @@ def test_one_that_is_not_there_says_so(tmp_path: Path) -> None:
 def test_one_without_a_run_says_so(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_bytes(b'{"seq":1,"ty')
-    (tmp_path / "profile.toml").touch()
     with pytest.raises(JournalError, match="holds no run") as raised:
         replay(path)
     assert raised.value.hint == (

@@ -25,6 +25,7 @@ TOOLS := \
   javac:default-jdk-headless \
   jq:jq \
   make:make \
+  nginx:nginx-light \
   nmap:nmap \
   node:nodejs \
   openssl:openssl \

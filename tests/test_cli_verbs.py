@@ -12,7 +12,7 @@ from zoo_runs import ZOO, Going, copy_zoo, kastrun, run, write_profile
 from kastrun import __version__, cli, resources
 from kastrun.cli import check
 
-SHIPPED = {"http-headers", "nmap", "scripts", "tls", "waf", "whatweb"}
+SHIPPED = {"cors", "http-headers", "nmap", "scripts", "tls", "waf", "whatweb"}
 
 
 @pytest.mark.parametrize("flag", ["--version", "-V"])

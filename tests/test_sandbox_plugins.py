@@ -20,6 +20,9 @@ pytestmark = [
     pytest.mark.needs("node", "nmap", "whatweb", "wafw00f", "jq", "curl"),
     pytest.mark.namespaces,
 ]
+SILENT = {"cors", "waf"}
+"""They find nothing on the demo site: no firewall, and the same answers for any origin."""
+
 NAMES = sorted(manifest.parent.name for manifest in resources.shipped("plugins").glob("*/plugin.toml"))
 
 
@@ -58,4 +61,4 @@ def test_a_shipped_plugin_does_its_work_in_the_sandbox(ran: zoo_runs.Ran, name: 
     # And what it is for it told: an asset of what is there, or what was planted on the front page.
     planted = {flaw.rule for flaw in WEAK_FLAWS if flaw.plugin == name and flaw.path == "/"}
     found = {finding["rule"] for finding in ran.of("finding", name)}
-    assert planted & found if planted else ran.of("asset", name) or name == "waf"
+    assert planted & found if planted else ran.of("asset", name) or name in SILENT

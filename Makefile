@@ -4,7 +4,8 @@
 # The first of these that is 3.11 or newer and can make environments is used.
 PYTHON ?= python3 python3.13 python3.12 python3.11
 PYTEST_FLAGS ?=
-# Tests that run at once: most of them wait rather than work.
+# Tests that run at once: most of them wait rather than work. A file stays in one process: its costly fixtures are
+# made once, and the attacks that signal everybody do not meet each other.
 JOBS ?= $(shell echo $$((2 * $$(nproc))))
 SECONDS ?= 600
 
@@ -55,7 +56,7 @@ demo: $(VENV)/.stamp-demo
 	@command -v kastrun >/dev/null || echo 'To have kastrun as a command in this shell: . $(BIN)/activate'
 
 test: lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_FLAGS)
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff format --check .

@@ -11,7 +11,6 @@ import zoo_runs
 from kastrun.demo import WEAK_FLAWS
 
 pytestmark = [
-    pytest.mark.xdist_group("demo"),
     pytest.mark.needs("node", "nmap", "whatweb", "wafw00f", "jq", "curl"),
 ]
 Demo = tuple[zoo_runs.Ran, zoo_runs.Ran]

@@ -26,8 +26,6 @@ from packaging.requirements import Requirement
 from kastrun import __version__
 from kastrun.demo import weak_site
 
-pytestmark = pytest.mark.xdist_group("packaging")  # its fixture is costly: once, not in each process
-
 ROOT = Path(__file__).parent.parent
 SHIPPED = "kastrun/_shipped"
 

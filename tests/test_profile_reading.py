@@ -64,7 +64,7 @@ def test_everything_that_a_profile_can_say(room: Room) -> None:
             ]
             targets_from = ["hosts.txt", "-"]
             exclude = ["*.internal.example"]
-            scope = ["cdn.example"]
+            scope = ["cdn.example", "127.0.0.1"]
             plugin_dirs = ["mine"]
             [limits]
             job_timeout = "15m"
@@ -93,7 +93,7 @@ def test_everything_that_a_profile_can_say(room: Room) -> None:
     assert profile.targets[1].tags == ("x",)
     assert profile.targets[1].plugins == {"nmap": {"depth": 2}}
     assert profile.targets_from == (f"{at}/hosts.txt", "-")
-    assert (profile.exclude, profile.scope) == (("*.internal.example",), ("cdn.example",))
+    assert (profile.exclude, profile.scope) == (("*.internal.example",), ("cdn.example", "127.0.0.1"))
     assert profile.plugin_dirs == (f"{at}/mine",)
     assert (profile.job_timeout_s, profile.run_timeout_s) == (900, 60)
     assert profile.plugins is not None

@@ -30,8 +30,6 @@ from zoo_runs import (
 
 from kastrun.protocol.reasons import FAILURES, SKIPS, WARNINGS
 
-pytestmark = pytest.mark.xdist_group("reasons")  # its fixture is costly: once, not in each process
-
 TOKEN = "s3cret-tökèn/value"
 ALONE = {"counts-itself", "waits", "holds-on", "slow-probe", "ghost", "second-time", "lends-out", "eager"}
 """Animals that have a test of their own: they wait for a signal, say, or need a friend."""

@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 
 import offspring
-import pytest
 from zoo_runs import ZOO, copy_zoo, kastrun, run, write_profile
 
 from kastrun import files
@@ -23,8 +22,6 @@ from kastrun.process import Family
 from kastrun.targets import parse
 from kastrun.trial import Trial
 from kastrun.trial.station import station_of
-
-pytestmark = pytest.mark.xdist_group("zoo_alone")  # its fixture is costly: once, not in each process
 
 
 def test_a_daemon_that_wiped_its_environment_dies_with_its_job(tmp_path: Path) -> None:

@@ -6,12 +6,9 @@ import re
 import tomllib
 from collections.abc import Iterator
 
-import pytest
 from zoo_runs import ZOO
 
 from kastrun.protocol.reasons import FAILURES, SKIPS, WARNINGS
-
-pytestmark = pytest.mark.xdist_group("zoo_table")  # its fixture is costly: once, not in each process
 
 PAGE = (ZOO / "README.md").read_text(encoding="utf-8")
 RULES, REASONS = PAGE.split("\n## Rules\n")[1].split("\n## Reasons and warnings\n")

@@ -96,6 +96,10 @@ def _value(tree: Tree, position: Position) -> SyntaxProblem:
 
 
 _ESCAPE: Final = "for a plain \\ write it twice, or put the text in single quotes: '…'"
+_CONTROL: Final = _here(
+    "a control character may not stand here",
+    "remove it; in text write it as \\u and its four hexadecimal digits",
+)
 _PHRASES: Final[dict[str, _Words]] = {
     "Invalid value": _value,
     "Cannot overwrite a value": _statement("set a second time", "a key can be set once in a table"),
@@ -124,12 +128,8 @@ _PHRASES: Final[dict[str, _Words]] = {
     "Illegal character '\\n'": _here(
         "this text does not end on its line", 'close it with a quote, or use """…"""'
     ),
-    "Illegal character": _here(
-        "a control character may not stand here", "remove it; in text write it as \\uXXXX"
-    ),
-    "Found invalid character": _here(
-        "a control character may not stand here", "remove it; in text write it as \\uXXXX"
-    ),
+    "Illegal character": _CONTROL,
+    "Found invalid character": _CONTROL,
     "Unescaped '\\'": _here("unknown escape after \\", _ESCAPE),
     "Invalid hex value": _here("\\u needs four and \\U eight hexadecimal digits", _ESCAPE),
     "Escaped character is not": _here("this escape is no Unicode character", _ESCAPE),

@@ -105,6 +105,7 @@ def make_place(run_folder: str, job_id: str) -> Place:
 
 
 def _place(run_folder: str, job_id: str) -> Place:
+    # The run folder's own `work` (run.md), no path of a machine.
     home = f"{run_folder}/work/{job_id}"
     return Place(home=home, artifacts=f"{home}/{_ARTIFACTS}", inputs=f"{home}/{_INPUTS}")
 

@@ -157,7 +157,7 @@ BAD = [
     ('é = "x', 1, 1, 1, "this is no key", 'a line is: key = "value", [table] or # comment'),
     ('a = "é', 1, 7, 1, "this text does not end on its line", 'close it with a quote, or use """…"""'),
     ('a = "x\x01"', 1, 7, 1, "a control character may not stand here",
-     "remove it; in text write it as \\uXXXX"),
+     "remove it; in text write it as \\u and its four hexadecimal digits"),
     ('a = "\\q"', 1, 8, 1, "unknown escape after \\",
      "for a plain \\ write it twice, or put the text in single quotes: '…'"),
     ('a = "\\u12"', 1, 8, 1, "\\u needs four and \\U eight hexadecimal digits",
